@@ -1,0 +1,1 @@
+"""Kernel and libc interfaces, one per file, without opinions."""
