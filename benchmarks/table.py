@@ -1,0 +1,47 @@
+"""The figures for people."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from session import Report
+
+
+def micro(value: float) -> str:
+    """Microseconds, or a dash where there are none."""
+    return f"{value:,.0f}" if value else "–"
+
+
+def show(report: Report) -> None:
+    """Print tables of times, memory and goals to standard output."""
+    console = Console()
+    for title, times in report.phases.items():
+        table = Table(title=f"{title}: {report.rounds} rounds, median µs of pam_open_session and of start to end", title_justify="left")
+        table.add_column("module", no_wrap=True)
+        for column in ("open", "p95", "added", "× permit", "whole", "p95"):
+            table.add_column(column, justify="right")
+        permit = times["permit"].median
+        for name, one in times.items():
+            ratio = f"{one.median / permit:.1f}"
+            figures = (one.median, one.p95, one.added)
+            table.add_row(name, *map(micro, figures), ratio, micro(one.whole_median), micro(one.whole_p95))
+        console.print(table)
+    table = Table(title=f"memory: one session, then {report.leak_count} sessions in one process", title_justify="left")
+    table.add_column("module", no_wrap=True)
+    for column in ("kB while open", "kB after", "unshared", "kB leaked", "fds leaked"):
+        table.add_column(column, justify="right")
+    for name, memory in report.memory.items():
+        table.add_row(name, *map(str, memory))
+    console.print(table)
+    table = Table(title="goals", title_justify="left")
+    for column in ("goal", "value", "at most", ""):
+        table.add_column(column)
+    for goal in report.goals:
+        verdict = "[green]met[/]" if goal.met else "[red]missed[/]"
+        table.add_row(goal.name, f"{goal.value:.2f}", f"{goal.limit:g}", verdict)
+    console.print(table)
+    for note in report.notes:
+        console.print(f"note: {note}", markup=False, highlight=False)
