@@ -1,0 +1,1 @@
+"""The administrator's configuration: read with suspicion, checked, and kept compiled between logins."""
