@@ -1,0 +1,75 @@
+# make all | install [DESTDIR= PREFIX=] | demo | test | fuzz | clean. As root: demo and test install what they need.
+PREFIX ?= /usr
+DESTDIR ?=
+PYTHON ?= /usr/bin/python3
+SYSCONFDIR ?= /etc
+MULTIARCH ?= $(shell $(CC) -print-multiarch 2>/dev/null || dpkg-architecture -qDEB_HOST_MULTIARCH)
+SECURITYDIR ?= $(PREFIX)/lib/$(MULTIARCH)/security
+LIBDIR = $(PREFIX)/lib/pam-mktemp
+FUZZ_SECONDS ?= 60
+
+CC = gcc
+# _FORTIFY_SOURCE is undefined first: some compilers set one of their own.
+CFLAGS = -std=gnu11 -Ishims -O2 -g -fPIC -fvisibility=hidden -Wall -Wextra -Werror -Wconversion -Wformat-security \
+    -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+LDFLAGS = -Wl,-z,relro,-z,now,-z,defs
+OBJECTS = $(patsubst %.c,build/%.o,$(wildcard shims/plan/*.c shims/pam/*.c))
+MODULE = build/pam_mktemp_py.so
+FUZZERS = $(patsubst %.c,build/%,$(wildcard tests/fuzz/*.c))
+
+.PHONY: all install demo test fuzz clean
+all: $(MODULE)
+
+$(MODULE): $(OBJECTS)
+	$(CC) -shared $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpam
+
+build/shims/%.o: shims/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -c -o $@ $<
+
+-include $(OBJECTS:.o=.d)
+
+# The planner's tree is made beside the old one and then takes its name as a whole, source and bytecode together:
+# so no login can run a mixture, and the bytecode never has to be compared with its source (unchecked-hash),
+# whose size and second may be the same after an upgrade.
+install: all
+	install -D -m 0644 $(MODULE) $(DESTDIR)$(SECURITYDIR)/pam_mktemp_py.so.new
+	mv -f $(DESTDIR)$(SECURITYDIR)/pam_mktemp_py.so.new $(DESTDIR)$(SECURITYDIR)/pam_mktemp_py.so
+	rm -rf $(DESTDIR)$(LIBDIR).new $(DESTDIR)$(LIBDIR).old
+	install -D -m 0644 contrib/planner/__main__.py $(DESTDIR)$(LIBDIR).new/__main__.py
+	find pam_mktemp_py -name '*.py' -exec install -D -m 0644 {} $(DESTDIR)$(LIBDIR).new/{} \;
+	$(PYTHON) -I -m compileall -q --invalidation-mode unchecked-hash -s $(DESTDIR)$(LIBDIR).new -p $(LIBDIR) \
+	    $(DESTDIR)$(LIBDIR).new
+	find $(DESTDIR)$(LIBDIR).new -type d -exec chmod 0755 {} + -o -type f -exec chmod 0644 {} +
+	if [ -e $(DESTDIR)$(LIBDIR) ]; then mv -T $(DESTDIR)$(LIBDIR) $(DESTDIR)$(LIBDIR).old; fi
+	mv -T $(DESTDIR)$(LIBDIR).new $(DESTDIR)$(LIBDIR)
+	rm -rf $(DESTDIR)$(LIBDIR).old
+	install -d -m 0755 $(DESTDIR)$(PREFIX)/bin
+	sed 's|@LIBDIR@|$(LIBDIR)|' contrib/pam-mktemp > build/pam-mktemp
+	install -m 0755 build/pam-mktemp $(DESTDIR)$(PREFIX)/bin/pam-mktemp
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/tmpfiles.d contrib/tmpfiles.d/*.conf
+	[ -e $(DESTDIR)$(SYSCONFDIR)/security/pam_mktemp.toml ] || \
+	    install -D -m 0644 contrib/pam_mktemp.toml $(DESTDIR)$(SYSCONFDIR)/security/pam_mktemp.toml
+
+demo:
+	contrib/setup/machine demo
+	tests/sandbox/enter contrib/demo/run
+
+test:
+	contrib/setup/machine test
+	PAM_MKTEMP_MUST_WORK=1 build/venv/bin/tox run -e fast,real
+
+build/tests/fuzz/%: tests/fuzz/%.c $(wildcard shims/plan/*.[ch])
+	@mkdir -p $(@D)
+	clang -g -O1 -std=gnu11 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	    -Ishims -o $@ $< $(wildcard shims/plan/*.c)
+
+fuzz: $(FUZZERS)
+	@mkdir -p build/corpus
+	for fuzzer in $(FUZZERS); do \
+	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=20000 -print_final_stats=1 build/corpus \
+	        $(wildcard tests/fuzz/corpus) || exit 1; \
+	done
+
+clean:
+	rm -rf build .tox *.egg-info

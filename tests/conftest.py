@@ -1,0 +1,55 @@
+"""What all tests share: the guard around the privileged ones, no skips where all must work, the fixtures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sandbox import guard
+from tests.sandbox.accounts import account, as_user  # noqa: F401  fixtures
+from tests.sandbox.state import filesystem, fresh_state, pam_service  # noqa: F401  fixtures
+from tests.sandbox.syslog import syslog  # noqa: F401  fixture
+
+TESTS = Path(__file__).parent
+SANDBOXED = (TESTS / "privileged", TESTS / "adversarial")
+MUST_WORK = os.environ.get("PAM_MKTEMP_MUST_WORK") == "1"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """In a sandbox temporary files stay inside it, and out of /tmp, which tests empty."""
+    if guard.inside():
+        config.option.basetemp = "/var/tmp/pytest"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse to run on the machine itself what changes /etc, /tmp and accounts."""
+    if any(folder in item.path.parents for folder in SANDBOXED) and not guard.inside():
+        pytest.fail("only in a sandbox: tox -e real, or tests/sandbox/python -m pytest", pytrace=False)
+
+
+def _forbid_skip(report: Any) -> None:
+    if MUST_WORK and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.longrepr = f"PAM_MKTEMP_MUST_WORK=1 forbids: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, Any, Any]:
+    """A skip hides a missing capability: a failure where everything must work."""
+    report = yield
+    _forbid_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, Any, Any]:
+    """The same for a file that skips itself as a whole."""
+    report = yield
+    _forbid_skip(report)
+    return report
