@@ -19,7 +19,7 @@ class Session(NamedTuple):
 
 
 class Growth(NamedTuple):
-    """Resident kB of a host before a session, while it is open and after it; `own`: kB kept and shared with nobody."""
+    """Resident kB of a host before a session, while it is open, after it; `own`: kB kept and not shared."""
 
     before: int
     open: int
@@ -37,9 +37,13 @@ class Leak(NamedTuple):
 
 
 class Driver:
-    """Compiles the driver into FOLDER and keeps it running; service files are read from CONFDIR."""
+    """Compiles the driver into FOLDER and keeps it running; service files are read from CONFDIR.
 
-    def __init__(self, folder: Path, confdir: Path) -> None:
+    HOST is "new" or "usual": what the processes that open the measured sessions have done before.
+    """
+
+    def __init__(self, folder: Path, confdir: Path, host: str) -> None:
+        self._host = host
         program = folder / "open_session"
         run("gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, SOURCE, "-lpam")
         self._process = subprocess.Popen(
@@ -57,7 +61,7 @@ class Driver:
 
     def session(self, service: str, user: str) -> Session:
         """Open and close one session in a fresh process; raises ArenaError if PAM refuses it."""
-        open_ns, whole_ns, tmpdir = self._ask("time", service, user)
+        open_ns, whole_ns, tmpdir = self._ask("time", service, user, self._host)
         return Session(int(open_ns), int(whole_ns), tmpdir)
 
     def growth(self, service: str, user: str) -> Growth:

@@ -5,14 +5,15 @@
  *
  * One command per line on standard input, one answer per line on standard output:
  *
- *     time SERVICE USER           -> RC OPEN_NS WHOLE_NS TMPDIR
+ *     time SERVICE USER HOST      -> RC OPEN_NS WHOLE_NS TMPDIR
  *     grow SERVICE USER           -> RC BEFORE_KB OPEN_KB AFTER_KB OWN_KB
  *     leak SERVICE USER COUNT     -> RC FDS_BEFORE FDS_AFTER BEFORE_KB AFTER_KB
  *     exec PROGRAM ARGUMENT...    -> RC WHOLE_NS
  *
  * RC is the worst PAM result, or the program's wait status. Each command runs in a process forked for
  * it, so a module is opened, relocated and run for the first time there, as in a login; what it does to
- * its process (a mount namespace, signals, memory) dies with it.
+ * its process (a mount namespace, signals, memory) dies with it. HOST is `new` for a process that has done
+ * nothing yet, or `usual` for one that has looked its user up, as sshd, login and su do before a session.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -107,27 +108,35 @@ static struct result session(const char *service, const char *user, long *open_k
 	return result;
 }
 
-static void time_one(FILE *out, const char *service, const char *user)
+static void look_up(const char *user)
 {
-	struct result r = session(service, user, NULL);
+	const struct passwd *account = getpwnam(user);
 
+	if (account)
+		getgrgid(account->pw_gid);
+}
+
+static void time_one(FILE *out, const char *service, const char *user, const char *host)
+{
+	struct result r;
+
+	if (!strcmp(host, "usual"))
+		look_up(user);
+	r = session(service, user, NULL);
 	fprintf(out, "%d %lld %lld %s\n", r.rc, (long long)r.open_ns, (long long)r.whole_ns, r.tmpdir);
 }
 
 /*
- * What a session adds to a host that has had one of pam_permit and has looked its user up, as every host
- * does before it opens a session. OWN_KB is the part that no other process shares (written to, not file).
+ * What a session adds to a usual host that has had one of pam_permit. OWN_KB is the part that no other
+ * process shares (written to, not file).
  */
 static void grow(FILE *out, const char *service, const char *user)
 {
 	long before, own, open_kb = -1;
-	struct passwd *account;
 	struct result r;
 
 	session("permit", user, &open_kb);
-	account = getpwnam(user);
-	if (account)
-		getgrgid(account->pw_gid);
+	look_up(user);
 	own = memory("\nPrivate_Dirty:");
 	before = resident();
 	r = session(service, user, &open_kb);
@@ -164,8 +173,8 @@ static void run(FILE *out, char **argv)
 
 static void obey(FILE *out, char **words, int count)
 {
-	if (count == 3 && !strcmp(words[0], "time"))
-		time_one(out, words[1], words[2]);
+	if (count == 4 && !strcmp(words[0], "time"))
+		time_one(out, words[1], words[2], words[3]);
 	else if (count == 3 && !strcmp(words[0], "grow"))
 		grow(out, words[1], words[2]);
 	else if (count == 4 && !strcmp(words[0], "leak"))

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from session import Report
+    from report import Report
 
 
 def micro(value: float) -> str:
@@ -19,7 +19,8 @@ def show(report: Report) -> None:
     """Print tables of times, memory and goals to standard output."""
     console = Console()
     for title, times in report.phases.items():
-        table = Table(title=f"{title}: {report.rounds} rounds, median µs of pam_open_session and of start to end", title_justify="left")
+        heading = f"{title}: {report.rounds} rounds, {report.host} host, µs of pam_open_session and of start to end"
+        table = Table(title=heading, title_justify="left")
         table.add_column("module", no_wrap=True)
         for column in ("open", "p95", "added", "× permit", "whole", "p95"):
             table.add_column(column, justify="right")
@@ -29,7 +30,8 @@ def show(report: Report) -> None:
             figures = (one.median, one.p95, one.added)
             table.add_row(name, *map(micro, figures), ratio, micro(one.whole_median), micro(one.whole_p95))
         console.print(table)
-    table = Table(title=f"memory: one session, then {report.leak_count} sessions in one process", title_justify="left")
+    heading = f"memory: one session, then {report.leak_count} sessions in one process"
+    table = Table(title=heading, title_justify="left")
     table.add_column("module", no_wrap=True)
     for column in ("kB while open", "kB after", "unshared", "kB leaked", "fds leaked"):
         table.add_column(column, justify="right")
