@@ -1,0 +1,182 @@
+"""The plan: the one contract between what decides (Python) and what applies (C).
+
+A plan is ASCII text, one item a line, fields separated by one space. It is written here and read in
+shims/plan/plan.c; tests/twin.py reads it a second time as the oracle for both. Pure: no system call.
+
+    pam-mktemp-plan 1
+    config PATH
+    boot BOOT_ID
+    expires BOOTTIME_NS
+    depends PATH absent | depends PATH DEV INO SIZE MTIME_NS CTIME_NS     (0 to 32)
+    account NAME UID GID
+    service NAME
+    stage off|env
+    reason TEXT
+    fail open|closed
+  and at stage env:
+    form acl|group|owner
+    base PATH
+    dir NAME DEV INO UID GID MODE       (.private, the account's, then 1 to 8 leaves)
+    stamp TEXT|-
+    acl HEX|-
+    setenv NAME VALUE                   (0 to 32)
+    end
+"""
+from __future__ import annotations
+
+from pam_mktemp_py.errors import Error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Dependency = tuple[str, tuple[int, int, int, int, int] | None]
+    Directory = tuple[str, int, int, int, int, int]
+
+VERSION = 1
+HEADER = f'pam-mktemp-plan {VERSION}'
+MAX_BYTES = 16384
+MAX_FIELD = 1024
+MAX_DEPENDS = 32
+MAX_LEAVES = 8
+MAX_SETENV = 32
+MAX_KEY = 240
+
+_PLAIN = frozenset(range(0x21, 0x7f)) - {0x25}
+_KEY_PLAIN = frozenset(b'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-')
+
+
+class PlanError(Error):
+    """What was asked for cannot be said in a plan (a field too long, too many of a kind)."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__('plan-refused', f'cannot write the plan: {what}')
+
+
+class Plan:
+    """One account's plan for one service.
+
+    Fields as in the module's text. `directories` holds (name, device, inode, uid, gid, mode) from
+    .private downwards and is empty at stage off. `expires_ns` counts on CLOCK_BOOTTIME.
+    """
+
+    __slots__ = (
+        'config', 'boot', 'expires_ns', 'depends', 'name', 'uid', 'gid', 'service', 'stage',
+        'reason', 'failure', 'form', 'base', 'directories', 'stamp', 'acl', 'environment',
+    )
+
+    def __init__(
+        self, *, config: str, boot: str, expires_ns: int, depends: Iterable[Dependency],
+        name: str, uid: int, gid: int, service: str, stage: str, reason: str, failure: str,
+        form: str = '', base: str = '', directories: Iterable[Directory] = (), stamp: str = '-',
+        acl: bytes | None = None, environment: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        self.config = config
+        self.boot = boot
+        self.expires_ns = expires_ns
+        self.depends = list(depends)
+        self.name = name
+        self.uid = uid
+        self.gid = gid
+        self.service = service
+        self.stage = stage
+        self.reason = reason
+        self.failure = failure
+        self.form = form
+        self.base = base
+        self.directories = list(directories)
+        self.stamp = stamp
+        self.acl = acl
+        self.environment = list(environment)
+
+
+def _percent(data: bytes, plain: frozenset[int]) -> str:
+    return ''.join(chr(byte) if byte in plain else f'%{byte:02X}' for byte in data)
+
+
+def _field(text: str) -> str:
+    data = text.encode('utf-8', 'surrogateescape')
+    if not data:
+        raise PlanError('a field is empty')
+    if b'\0' in data:
+        raise PlanError(f'{text!r} holds a NUL byte')
+    if len(data) > MAX_FIELD:
+        raise PlanError(f'{text[:40]!r}… is {len(data)} bytes long, more than {MAX_FIELD}')
+    return _percent(data, _PLAIN)
+
+
+def _environment_name(name: str) -> str:
+    if not (name.isascii() and name.replace('_', 'a').isalnum() and not name[0].isdigit()):
+        raise PlanError(f'{name!r} is no name for an environment variable')
+    return name
+
+
+def _lines(plan: Plan) -> list[str]:
+    lines = [
+        HEADER, f'config {_field(plan.config)}', f'boot {_field(plan.boot)}',
+        f'expires {plan.expires_ns}',
+    ]
+    for path, state in plan.depends:
+        fields = 'absent' if state is None else ' '.join(map(str, state))
+        lines.append(f'depends {_field(path)} {fields}')
+    lines += [
+        f'account {_field(plan.name)} {plan.uid} {plan.gid}', f'service {_field(plan.service)}',
+        f'stage {plan.stage}', f'reason {_field(plan.reason)}', f'fail {plan.failure}',
+    ]
+    if plan.stage != 'off':
+        lines += [f'form {plan.form}', f'base {_field(plan.base)}']
+        for name, device, inode, uid, gid, mode in plan.directories:
+            lines.append(f'dir {_field(name)} {device} {inode} {uid} {gid} {mode:04o}')
+        lines += [f'stamp {_field(plan.stamp)}', f'acl {plan.acl.hex() if plan.acl else "-"}']
+        for name, value in plan.environment:
+            lines.append(f'setenv {_environment_name(name)} {_field(value)}')
+    return lines
+
+
+def encode(plan: Plan) -> bytes:
+    """The plan's text.
+
+    Raises PlanError where a reader would refuse it: a field that is empty, longer than 1,024 bytes
+    or holds NUL, too many of a kind, more than 16 KiB in all.
+    """
+    if len(plan.depends) > MAX_DEPENDS or len(plan.environment) > MAX_SETENV:
+        raise PlanError(f'more than {MAX_DEPENDS} files or {MAX_SETENV} variables')
+    if plan.stage != 'off' and not 3 <= len(plan.directories) <= 2 + MAX_LEAVES:
+        raise PlanError(f'{len(plan.directories)} directories, not 3 to {2 + MAX_LEAVES}')
+    data = '\n'.join([*_lines(plan), 'end', '']).encode('ascii')
+    if len(data) > MAX_BYTES:
+        raise PlanError(f'{len(data)} bytes in all, more than {MAX_BYTES}')
+    return data
+
+
+def _key_part(text: str) -> str:
+    encoded = _percent(text.encode('utf-8', 'surrogateescape'), _KEY_PLAIN)
+    return '%2E' + encoded[1:] if encoded.startswith('.') else encoded
+
+
+def key(user: str, service: str) -> str:
+    """The name of the plan's file: 'user:service', other bytes than [A-Za-z0-9_.-] as %XX.
+
+    Raises PlanError if it is longer than 240 bytes or a part is empty: no file can bear it.
+    """
+    if not user or not service:
+        raise PlanError('the account or the service has no name')
+    name = f'{_key_part(user)}:{_key_part(service)}'
+    if len(name) > MAX_KEY:
+        raise PlanError(f'the name of account and service is {len(name)} bytes long when encoded')
+    return name
+
+
+def unkey(name: str) -> tuple[str, str]:
+    """The account and service of a plan's file name. Raises PlanError for one that `key` never made."""
+    parts = []
+    for part in name.split(':'):
+        pieces = part.encode('ascii', 'replace').split(b'%')
+        try:
+            data = pieces[0] + b''.join(bytes([int(p[:2], 16)]) + p[2:] for p in pieces[1:])
+        except ValueError:
+            raise PlanError(f'{name!r} is no name of a plan') from None
+        parts.append(data.decode('utf-8', 'surrogateescape'))
+    if len(parts) != 2 or key(parts[0], parts[1]) != name:
+        raise PlanError(f'{name!r} is no name of a plan')
+    return parts[0], parts[1]

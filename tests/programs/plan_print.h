@@ -1,0 +1,81 @@
+/* Writes a plan that was read back in the writer's spelling: what was accepted must come out unchanged. */
+#ifndef PLAN_PRINT_H
+#define PLAN_PRINT_H
+
+#include "../../shims/plan/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void print_field(FILE *to, const char *text)
+{
+	for (putc(' ', to); *text; text++) {
+		unsigned char byte = (unsigned char)*text;
+
+		if (byte > 0x20 && byte < 0x7f && byte != '%')
+			putc(byte, to);
+		else
+			fprintf(to, "%%%02X", byte);
+	}
+}
+
+static void print_line(FILE *to, const char *key, const char *text)
+{
+	fputs(key, to);
+	print_field(to, text);
+	putc('\n', to);
+}
+
+static void plan_print(FILE *to, const struct plan *plan)
+{
+	size_t i;
+
+	fputs("pam-mktemp-plan 1\n", to);
+	print_line(to, "config", plan->config);
+	print_line(to, "boot", plan->boot);
+	fprintf(to, "expires %llu\n", (unsigned long long)plan->expires);
+	for (i = 0; i < plan->depends; i++) {
+		const struct plan_depend *d = &plan->depend[i];
+
+		fputs("depends", to);
+		print_field(to, d->path);
+		if (d->absent)
+			fputs(" absent\n", to);
+		else
+			fprintf(to, " %llu %llu %llu %llu %llu\n", (unsigned long long)d->dev,
+				(unsigned long long)d->ino, (unsigned long long)d->size,
+				(unsigned long long)d->mtime, (unsigned long long)d->ctime);
+	}
+	fputs("account", to);
+	print_field(to, plan->name);
+	fprintf(to, " %u %u\n", plan->uid, plan->gid);
+	print_line(to, "service", plan->service);
+	print_line(to, "stage", plan->stage);
+	print_line(to, "reason", plan->reason);
+	print_line(to, "fail", plan->closed ? "closed" : "open");
+	if (plan->dirs) {
+		print_line(to, "form", plan->form);
+		print_line(to, "base", plan->base);
+		for (i = 0; i < plan->dirs; i++) {
+			const struct plan_dir *d = &plan->dir[i];
+
+			fputs("dir", to);
+			print_field(to, d->name);
+			fprintf(to, " %llu %llu %u %u %04o\n", (unsigned long long)d->dev,
+				(unsigned long long)d->ino, d->uid, d->gid, d->mode);
+		}
+		print_line(to, "stamp", plan->stamp);
+		fputs("acl ", to);
+		for (i = 0; i < plan->acl_size; i++)
+			fprintf(to, "%02x", plan->acl[i]);
+		fputs(plan->acl_size ? "\n" : "-\n", to);
+		for (i = 0; i < plan->setenvs; i++) {
+			fprintf(to, "setenv %s", plan->setenv[i].name);
+			print_field(to, plan->setenv[i].value);
+			putc('\n', to);
+		}
+	}
+	fputs("end\n", to);
+}
+
+#endif
