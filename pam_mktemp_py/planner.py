@@ -1,0 +1,127 @@
+"""The planner: decides for one account and service, prepares the directory, writes the plan.
+
+Started by the PAM module as root (shims/pam/start.c) when there is no fresh plan:
+
+    /usr/bin/python3 -I -S -B /usr/lib/pam-mktemp USER SERVICE CONFIG
+
+Its exit status is advice: 0 all is well, 1 no plan could be made (the reason is remembered and logged).
+What it must not do: read the account's home, trust the caller's environment, or import what makes a
+login wait (a test bounds both its imports and its time).
+"""
+from __future__ import annotations
+
+import time
+
+from pam_mktemp_py import log, paths, plan
+from pam_mktemp_py.config import cache
+from pam_mktemp_py.directory import prepare
+from pam_mktemp_py.errors import AccountError, Error
+from pam_mktemp_py.linux import accounts, boot
+from pam_mktemp_py.policy import decide
+from pam_mktemp_py.sessions import plans, records
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pam_mktemp_py.config.model import Config
+
+# How long one planner serves the requests of others before it lets its own login go on.
+SERVE_SECONDS = 2.0
+# A file changed twice within the clock's tick looks unchanged: soon after a change, ask again.
+RECENT_NS = 2_000_000_000
+
+
+class Request:
+    """One login's question; `failure` is filled in as soon as the configuration has told it."""
+
+    __slots__ = ('user', 'service', 'config', 'key', 'failure')
+
+    def __init__(self, user: str, service: str, config: str) -> None:
+        self.user = user
+        self.service = service
+        self.config = config
+        self.key = plan.key(user, service)
+        self.failure = '-'
+
+
+def decision_of(
+    request: Request, config: Config,
+) -> tuple[accounts.Account, decide.Decision]:
+    """Who asks, and what the policy says. Raises AccountError if the account is unknown."""
+    account = accounts.lookup(request.user)
+    if account is None:
+        raise AccountError(request.user, 'no such account, or its directory service is down')
+    gids = accounts.groups_of(account) if config.exempt_groups else [account.gid]
+    return account, decide.decide(config, account, request.service, gids)
+
+
+def make_plan(request: Request) -> plan.Plan:
+    """Decide and prepare. Raises Error or OSError; the directory is then as safe as it was before."""
+    now = boot.boottime_ns()  # before anything is read: what changes from here on is noticed
+    config = cache.cached(request.config)
+    request.failure = config.failure
+    account, decision = decision_of(request, config)
+    request.failure = decision.failure
+    made = plan.Plan(
+        config=request.config, boot=boot.boot_id(), depends=config.depends,
+        expires_ns=now + (RECENT_NS if config.recent else config.fresh_for * 1_000_000_000),
+        name=request.user, uid=account.uid, gid=account.gid, service=request.service,
+        stage=decision.stage, reason=decision.reason, failure=decision.failure,
+    )
+    if decision.stage != 'off':
+        leaves = [name for name, _ in decision.directories]
+        ready = prepare.prepare(account, leaves, sessions_in_use=records.in_use)
+        made.base, made.form, made.stamp, made.acl = ready.base, ready.form, ready.stamp, ready.acl
+        made.directories = ready.chain
+        made.environment = [
+            (variable, f'{ready.path}/{name}')
+            for name, variables in decision.directories for variable in variables
+        ]
+    return made
+
+
+def serve(request: Request) -> bool:
+    """Write the plan, or remember why there is none. Whatever goes wrong ends with this request."""
+    try:
+        plans.write(request.key, plan.encode(make_plan(request)))
+        plans.forget(request.key)
+    except (Error, OSError, MemoryError, ValueError) as e:
+        name = e.id if isinstance(e, Error) else 'planner-failed'
+        log.say(name, f'{request.user} ({request.service}): {e or type(e).__name__}', log.ERROR)
+        plans.remember(request.key, request.failure, str(e))
+        return False
+    return True
+
+
+def serve_waiting(until: float) -> None:
+    """Serve what other logins wait for: one interpreter started is enough for all of them."""
+    while time.monotonic() < until:
+        names = plans.requests()
+        if not names:
+            return
+        for name in names:
+            config = plans.claim(name)
+            if config is not None:
+                serve(Request(*plan.unkey(name), config))
+            if time.monotonic() >= until:
+                return
+
+
+def main(argv: list[str]) -> int:
+    """argv: program, USER, SERVICE, CONFIG; all from the PAM module. The exit status as above."""
+    if len(argv) == 2 and argv[1] == '--boot':
+        from pam_mktemp_py.directory import boot as at_boot
+        return at_boot.main()
+    if len(argv) != 4:
+        log.say('planner-usage', f'called with {len(argv) - 1} arguments, not 3', log.ERROR)
+        return 2
+    until = time.monotonic() + SERVE_SECONDS
+    plans.make_folders()
+    request = Request(*argv[1:])
+    plans.claim(request.key)
+    good = serve(request)
+    plans.forget('@planner')
+    serve_waiting(until)
+    account = accounts.lookup(request.user)
+    if account:
+        records.sweep(account.uid, paths.SESSIONS)
+    return 0 if good else 1

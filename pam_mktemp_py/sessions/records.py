@@ -1,0 +1,119 @@
+"""Session records: which sessions are open, and which were left by a host that was killed.
+
+The module writes one per session (shims/pam/record.c) into a root-only folder and holds a lock on it.
+"""
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+
+from pam_mktemp_py import paths
+from pam_mktemp_py.linux import process
+
+HEADER = 'pam-mktemp-session 1'
+_MAX_BYTES = 4096
+_HELD = frozenset({errno.EAGAIN, errno.EACCES})  # flock(2): somebody holds the lock
+
+
+class Record:
+    """One session. `time` is in Unix seconds, `start` in clock ticks since boot; what is absent is '' or 0."""
+
+    __slots__ = ('file', 'alive', 'fields')
+
+    def __init__(self, file: str, alive: bool, fields: dict[str, str]) -> None:
+        self.file = file
+        self.alive = alive
+        self.fields = fields
+
+    def get(self, name: str) -> str:
+        """A field's text: user, service, stage, outcome, reason, form, directory."""
+        return self.fields.get(name, '')
+
+    def number(self, name: str) -> int:
+        """A field's number: uid, pid, start, time, namespace, device, inode."""
+        text = self.fields.get(name, '')
+        return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _decoded(field: str) -> str:
+    data = field.encode('ascii', 'replace')
+    pieces = data.split(b'%')
+    try:
+        data = pieces[0] + b''.join(bytes([int(p[:2], 16)]) + p[2:] for p in pieces[1:])
+    except ValueError:
+        return field
+    return data.decode('utf-8', 'surrogateescape')
+
+
+def _parse(text: str) -> dict[str, str] | None:
+    lines = text.split('\n')
+    if lines[0] != HEADER or lines[-2:] != ['end', '']:
+        return None  # still being written, or cut off by a kill
+    fields = {}
+    for line in lines[1:-2]:
+        name, _, value = line.partition(' ')
+        fields[name] = _decoded(value)
+    return fields
+
+
+def _is_locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as e:
+        if e.errno in _HELD:
+            return True
+        raise
+    return False
+
+
+def _read(folder: str, file: str) -> Record | None:
+    """The record, or None if it has just gone. What lies there and is no record counts as stale."""
+    try:
+        fd = os.open(f'{folder}/{file}', os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fields = _parse(os.read(fd, _MAX_BYTES).decode('ascii', 'replace'))
+        locked = _is_locked(fd)
+    finally:
+        os.close(fd)
+    record = Record(file, locked, fields or {})
+    if not locked:
+        # Not yet locked, or the holder closed all descriptors: then the process answers for it. The
+        # name says which one it is even while the text is not complete.
+        parts = file.split('.')
+        if len(parts) >= 3 and parts[1].isdigit() and parts[2].isdigit():
+            record.alive = process.start_time(int(parts[1])) == int(parts[2])
+    return record
+
+
+def records(folder: str = paths.SESSIONS) -> list[Record]:
+    """All records. Empty if no session was ever opened; PermissionError for other users than root."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    found = [_read(folder, name) for name in sorted(names)]
+    return [record for record in found if record]
+
+
+def in_use(device: int, inode: int, folder: str = paths.SESSIONS) -> bool:
+    """Whether a session that is open uses the account's directory with this device and inode."""
+    return any(
+        record.alive and (record.number('device'), record.number('inode')) == (device, inode)
+        for record in records(folder)
+    )
+
+
+def sweep(uid: int, folder: str = paths.SESSIONS) -> int:
+    """Remove the stale records of one uid; how many there were."""
+    swept = 0
+    for name in os.listdir(folder):
+        if not name.startswith(f'{uid}.'):
+            continue
+        record = _read(folder, name)
+        if record and not record.alive:
+            os.unlink(f'{folder}/{name}')
+            swept += 1
+    return swept

@@ -1,0 +1,236 @@
+/* pam_mktemp_py.so: applies the plan of an account and service to the session. It decides nothing. */
+#define _GNU_SOURCE
+#include "module.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <security/pam_ext.h>
+#include <security/pam_modutil.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define CONFIG "/etc/security/pam_mktemp.toml"
+#define OFF "/etc/security/pam_mktemp.off"
+#define EXPORT __attribute__((visibility("default")))
+
+/* How far a plan can be trusted; each includes those before it. */
+enum trust { UNREADABLE, READABLE, OF_THIS_LOGIN, FRESH };
+
+static void read_arguments(struct session *session, int argc, const char **argv)
+{
+	int i;
+
+	session->config = CONFIG;
+	for (i = 0; i < argc; i++)
+		if (!strcmp(argv[i], "debug"))
+			session->debug = true;
+		else if (!strcmp(argv[i], "fail=open") || !strcmp(argv[i], "fail=closed"))
+			session->closed = argv[i][5] == 'c';
+		else if (!strncmp(argv[i], "config=/", 8))
+			session->config = argv[i] + 7;
+		else
+			say(session, LOG_ERR, "argument-unknown", argv[i]);
+}
+
+static const char *identify(struct session *session)
+{
+	const struct passwd *account;
+
+	if (geteuid())
+		return "the program that opens the session is not root";
+	if (!session->user || !session->service)
+		return "the session has no account or no service";
+	if (!text_key(&session->key, session->user, session->service))
+		return "the name of account and service is empty or too long";
+	account = pam_modutil_getpwnam(session->pamh, session->user);
+	if (!account)
+		return "the account is unknown, or its directory service is down";
+	session->uid = account->pw_uid;
+	session->gid = account->pw_gid;
+	return NULL;
+}
+
+static enum trust load(const struct session *session, struct plan *plan, const char **why)
+{
+	struct text path = {0};
+
+	text_put(&path, RUN "/plans/", ESCAPE_NOTHING);
+	text_put(&path, session->key.at, ESCAPE_NOTHING);
+	*why = plan_load(plan, path.at);
+	if (*why)
+		return UNREADABLE;
+	*why = "the plan is for another account, service or configuration";
+	if (strcmp(plan->name, session->user) || strcmp(plan->service, session->service) ||
+	    strcmp(plan->config, session->config) || plan->uid != session->uid ||
+	    plan->gid != session->gid)
+		return READABLE;
+	*why = plan_is_fresh(plan);
+	return *why ? OF_THIS_LOGIN : FRESH;
+}
+
+/* A failure that is not yet 30 s old, so that an outage is not paid by every login. */
+static bool remembered(const char *key, struct text *memo, bool *closed)
+{
+	struct text path = {0};
+	uint64_t then, now = plan_now();
+	char *at = memo->at;
+	ssize_t got;
+
+	text_put(&path, RUN "/failures/", ESCAPE_NOTHING);
+	text_put(&path, key, ESCAPE_NOTHING);
+	got = readlink(path.at, memo->at, TEXT_MAX - 1);
+	if (got <= 0)
+		return false;
+	memo->at[got] = '\0';
+	then = strtoull(at, &at, 10);
+	if (*at != ' ' || then > now || now - then >= MEMO_NS)
+		return false;
+	at++;
+	if (!strncmp(at, "open ", 5) || !strncmp(at, "closed ", 7))
+		*closed = at[0] == 'c';
+	at += strcspn(at, " ");
+	at += *at == ' ';
+	memmove(memo->at, at, strlen(at) + 1);
+	return true;
+}
+
+static bool export_one(pam_handle_t *pamh, const struct plan_setenv *variable)
+{
+	struct text text = {0};
+
+	text_put(&text, variable->name, ESCAPE_NOTHING);
+	text_put(&text, "=", ESCAPE_NOTHING);
+	text_put(&text, variable->value, ESCAPE_NOTHING);
+	return !text.cut && pam_putenv(pamh, text.at) == PAM_SUCCESS;
+}
+
+static const char *apply(const struct session *session, const struct plan *plan, int directory)
+{
+	const char *why = record_open(session, plan, directory, plan->dirs ? "private" : "shared",
+				      plan->reason);
+	size_t i;
+
+	if (why) {
+		if (directory >= 0)
+			close(directory);
+		return why;
+	}
+	for (i = 0; i < plan->setenvs; i++)
+		if (!export_one(session->pamh, &plan->setenv[i]))
+			break;
+	if (i == plan->setenvs)
+		return NULL;
+	while (i--) /* all variables or none: half of them would split a session's files */
+		(void)pam_putenv(session->pamh, plan->setenv[i].name);
+	record_close(session->pamh);
+	return "the environment cannot be extended";
+}
+
+static const char *verify_and_apply(const struct session *session, const struct plan *plan)
+{
+	const char *why = NULL;
+	int directory = -1;
+
+	if (plan->dirs)
+		directory = plan_open_directory(plan, &why);
+	return why ? why : apply(session, plan, directory);
+}
+
+static int give_up(struct session *session, const struct plan *plan, bool closed, const char *why)
+{
+	bool deny = closed && session->uid; /* any user can fill /tmp: root gets in all the same */
+
+	say(session, LOG_ERR, deny ? "failed-closed" : "failed-open", why);
+	if (!deny) {
+		if (session->key.used)
+			(void)record_open(session, plan, -1, "failed-open", why);
+		return PAM_SUCCESS;
+	}
+	pam_error(session->pamh, "pam_mktemp_py: no private temporary directory (%s); refused by policy",
+		  why);
+	return PAM_SESSION_ERR;
+}
+
+static int open_session(struct session *session, struct plan *plan)
+{
+	const char *why = identify(session);
+	struct text memo = {0};
+	bool closed = session->closed;
+	enum trust trust;
+
+	if (why) {
+		session->key.used = 0;
+		return give_up(session, NULL, closed, why);
+	}
+	trust = load(session, plan, &why);
+	if (trust == FRESH && !(why = verify_and_apply(session, plan)))
+		return PAM_SUCCESS;
+	if (session->debug)
+		say(session, LOG_DEBUG, "plan-stale", why);
+	if (remembered("@planner", &memo, &closed) ||
+	    remembered(session->key.at, &memo, &closed))
+		why = memo.at;
+	else {
+		const char *failed = planner_ask(session);
+
+		trust = load(session, plan, &why);
+		if (trust == FRESH && !(why = verify_and_apply(session, plan)))
+			return PAM_SUCCESS;
+		if (remembered(session->key.at, &memo, &closed) ||
+		    remembered("@planner", &memo, &closed))
+			why = memo.at;
+		else if (failed)
+			why = failed;
+	}
+	if (trust >= OF_THIS_LOGIN && !verify_and_apply(session, plan)) {
+		say(session, LOG_WARNING, "plan-expired", why);
+		return PAM_SUCCESS;
+	}
+	if (trust >= READABLE)
+		closed = plan->closed;
+	return give_up(session, trust >= READABLE ? plan : NULL, closed, why);
+}
+
+EXPORT int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	struct session session = {.pamh = pamh};
+	struct stat off;
+	struct plan *plan;
+	const void *item = NULL;
+	int result, before = errno;
+
+	(void)flags;
+	if (pam_get_item(pamh, PAM_SERVICE, &item) == PAM_SUCCESS)
+		session.service = item;
+	item = NULL;
+	if (pam_get_item(pamh, PAM_USER, &item) == PAM_SUCCESS)
+		session.user = item;
+	read_arguments(&session, argc, argv);
+	if (!lstat(OFF, &off)) {
+		if (session.debug)
+			say(&session, LOG_DEBUG, "switched-off", OFF " exists");
+		return PAM_SUCCESS;
+	}
+	plan = malloc(sizeof *plan);
+	result = plan ? open_session(&session, plan)
+		      : give_up(&session, NULL, session.closed, "no memory is left");
+	free(plan);
+	errno = before;
+	return result;
+}
+
+EXPORT int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	(void)flags, (void)argc, (void)argv;
+	record_close(pamh);
+	return PAM_SUCCESS;
+}
+
+EXPORT int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	(void)pamh, (void)flags, (void)argc, (void)argv;
+	return PAM_IGNORE; /* login and sshd call it beside open_session: once is enough */
+}

@@ -1,0 +1,248 @@
+/* Starting the planner from inside a PAM host, which must not notice.
+ *
+ * fork, posix_spawn and a clone that execs itself call the host's SIGCHLD handler, or lose the status
+ * where it is ignored. So a helper is cloned with exit signal 0 and never execs; the planner is the
+ * helper's child. Between clone and _exit: system calls only, no malloc, no stdio, no way back. */
+#define _GNU_SOURCE
+#include "module.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+#ifdef SYS_setresuid32
+#define SETGROUPS SYS_setgroups32
+#define SETRESGID SYS_setresgid32
+#define SETRESUID SYS_setresuid32
+#else
+#define SETGROUPS SYS_setgroups
+#define SETRESGID SYS_setresgid
+#define SETRESUID SYS_setresuid
+#endif
+
+#define PYTHON "/usr/bin/python3"
+#define PLANNER "/usr/lib/pam-mktemp"
+#define PLANNER_MS 5000
+#define SLOT_MS 10000
+#define WAKE_MS 10
+
+static uint64_t now_ms(void)
+{
+	return plan_now() / 1000000u;
+}
+
+/* The exit status of a child, or -1 after it was killed at the deadline. */
+static int await(int pidfd, uint64_t ms)
+{
+	struct pollfd over = {pidfd, POLLIN, 0};
+	siginfo_t how = {0};
+	bool late;
+
+	do
+		late = poll(&over, 1, (int)ms) == 0;
+	while (!over.revents && !late && errno == EINTR);
+	if (late) {
+		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+		(void)poll(&over, 1, 1000);
+	}
+	if (waitid((idtype_t)P_PIDFD, (id_t)pidfd, &how, WEXITED | WNOHANG | __WALL) || late ||
+	    how.si_code != CLD_EXITED)
+		return -1;
+	return how.si_status;
+}
+
+/* Nothing of the caller's may slow, stop, limit or redirect what runs as root. */
+static void leave_caller(void)
+{
+	static const int limits[] = {RLIMIT_FSIZE, RLIMIT_AS, RLIMIT_DATA, RLIMIT_CPU, RLIMIT_NPROC,
+				     RLIMIT_STACK};
+	struct sched_param usual = {0};
+	cpu_set_t all;
+	struct rlimit limit;
+	size_t i;
+	int at;
+
+	/* From here on the caller of su cannot signal it: kill(2) looks at all three ids. */
+	if (syscall(SETGROUPS, 0, NULL) || syscall(SETRESGID, 0, 0, 0) || syscall(SETRESUID, 0, 0, 0))
+		_exit(125);
+	(void)setsid();
+	for (at = 1; at < _NSIG; at++)
+		(void)signal(at, SIG_DFL);
+	for (i = 0; i < sizeof limits / sizeof *limits; i++) {
+		limit.rlim_cur = limit.rlim_max = RLIM_INFINITY;
+		if (setrlimit((__rlimit_resource_t)limits[i], &limit) &&
+		    !getrlimit((__rlimit_resource_t)limits[i], &limit)) {
+			limit.rlim_cur = limit.rlim_max;
+			(void)setrlimit((__rlimit_resource_t)limits[i], &limit);
+		}
+	}
+	limit.rlim_cur = limit.rlim_max = 1024;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	umask(0);
+	if (chdir("/") || syscall(SYS_close_range, 0, ~0u, 0) || open("/dev/null", O_RDWR) != 0 ||
+	    dup(0) != 1 || dup(0) != 2)
+		_exit(125);
+	(void)sched_setscheduler(0, SCHED_OTHER, &usual);
+	(void)setpriority(PRIO_PROCESS, 0, 0);
+	memset(&all, 0xff, sizeof all);
+	(void)sched_setaffinity(0, sizeof all, &all);
+	at = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (at >= 0) {
+		(void)!write(at, "0", 1);
+		close(at);
+	}
+	/* A delegated cgroup could be frozen by its user while the planner holds a slot. */
+	at = open("/sys/fs/cgroup/cgroup.procs", O_WRONLY | O_CLOEXEC);
+	if (at >= 0) {
+		(void)!write(at, "0", 1);
+		close(at);
+	}
+}
+
+static void remember(const char *what)
+{
+	struct text memo = {0};
+
+	text_number(&memo, plan_now());
+	text_put(&memo, " - ", ESCAPE_NOTHING);
+	text_put(&memo, what, ESCAPE_NOTHING);
+	(void)unlink("failures/@planner");
+	(void)!symlink(memo.at, "failures/@planner");
+}
+
+static int run_planner(const struct session *session)
+{
+	const char *const argv[] = {PYTHON,	     "-I",	       "-S",		 "-B", PLANNER,
+				    session->user, session->service, session->config, NULL};
+	static const char *const envp[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
+					   NULL};
+	int status, pidfd = -1;
+	long child = syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL, NULL);
+	sigset_t none;
+
+	if (child == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		sigemptyset(&none);
+		(void)sigprocmask(SIG_SETMASK, &none, NULL);
+		execve(PYTHON, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)envp);
+		_exit(127);
+	}
+	status = child < 0 ? 127 : await(pidfd, PLANNER_MS);
+	if (status < 0)
+		remember("the planner took more than 5 s or was killed");
+	else if (status > 1)
+		remember("the planner cannot be started");
+	return status;
+}
+
+static bool is_other(const char *name, struct stat *before)
+{
+	struct stat now = {0};
+
+	(void)lstat(name, &now);
+	return now.st_ino != before->st_ino || now.st_ctim.tv_sec != before->st_ctim.tv_sec ||
+	       now.st_ctim.tv_nsec != before->st_ctim.tv_nsec;
+}
+
+static bool take_slot(unsigned slot)
+{
+	struct text name = {0};
+	int at;
+
+	text_put(&name, "slots/", ESCAPE_NOTHING);
+	text_number(&name, slot);
+	/* not closed on exec: the slot is taken for as long as the planner lives */
+	at = open(name.at, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+	if (at >= 0 && !flock(at, LOCK_EX | LOCK_NB))
+		return true;
+	if (at >= 0)
+		close(at);
+	return false;
+}
+
+/* At most one planner per processor; one that runs serves all requests that wait. */
+static int wait_and_run(const struct session *session)
+{
+	struct text plan = {0}, memo = {0}, request = {0};
+	struct stat old_plan = {0}, old_memo = {0};
+	uint64_t start = now_ms();
+	cpu_set_t all;
+	unsigned slot, slots;
+
+	text_put(&plan, "plans/", ESCAPE_NOTHING);
+	text_put(&plan, session->key.at, ESCAPE_NOTHING);
+	text_put(&memo, "failures/", ESCAPE_NOTHING);
+	text_put(&memo, session->key.at, ESCAPE_NOTHING);
+	text_put(&request, "queue/", ESCAPE_NOTHING);
+	text_put(&request, session->key.at, ESCAPE_NOTHING);
+	(void)lstat(plan.at, &old_plan);
+	(void)lstat(memo.at, &old_memo);
+	(void)!symlink(session->config, request.at);
+	slots = sched_getaffinity(0, sizeof all, &all) ? 1 : (unsigned)CPU_COUNT(&all);
+	while (now_ms() - start < SLOT_MS) {
+		for (slot = 0; slot < slots; slot++)
+			if (take_slot(slot))
+				return run_planner(session);
+		(void)poll(NULL, 0, WAKE_MS);
+		if (is_other(plan.at, &old_plan) || is_other(memo.at, &old_memo))
+			return 0;
+	}
+	return 124;
+}
+
+static _Noreturn void help(const struct session *session)
+{
+	static const char *const folders[] = {"plans", "queue", "failures", "slots", "sessions"};
+	size_t i;
+
+	leave_caller();
+	if (chdir(RUN) && (mkdir(RUN, 0711) || chdir(RUN)))
+		_exit(126);
+	for (i = 0; i < sizeof folders / sizeof *folders; i++)
+		(void)mkdir(folders[i], 0700);
+	_exit(wait_and_run(session));
+}
+
+const char *planner_ask(const struct session *session)
+{
+	sigset_t all, before;
+	int status = -1, pidfd = -1;
+	long helper;
+
+	sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	helper = syscall(SYS_clone, CLONE_PIDFD, NULL, &pidfd, NULL, NULL);
+	if (helper == 0)
+		help(session);
+	if (helper > 0) {
+		status = await(pidfd, SLOT_MS + PLANNER_MS + 2000);
+		close(pidfd);
+	}
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	switch (status) {
+	case 0:
+	case 1:
+		return NULL;
+	case 124:
+		return "no planner was free for 10 s";
+	case 125:
+		return "the planner's helper cannot become root";
+	case 126:
+		return RUN " cannot be made";
+	default:
+		return helper < 0 ? "no process is left for the planner" : "the planner failed";
+	}
+}
