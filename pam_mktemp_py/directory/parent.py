@@ -1,0 +1,92 @@
+"""/tmp/.private: looked at, made, mended, or taken back from whoever was first."""
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from pam_mktemp_py import log
+from pam_mktemp_py.directory import fresh, lock
+from pam_mktemp_py.directory.base import NO_FLAGS, enter
+from pam_mktemp_py.errors import DirectoryError
+from pam_mktemp_py.linux import inode_flags
+from pam_mktemp_py.paths import PRIVATE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pam_mktemp_py.directory.place import Place
+
+MODE = 0o711
+TRIES = 64
+# No flags at all; no CAP_LINUX_IMMUTABLE; read-only. The directory is then plain root-owned.
+UNPROTECTABLE = NO_FLAGS | {errno.EPERM, errno.EACCES, errno.EROFS}
+
+
+def good(found: os.stat_result) -> bool:
+    """Exactly ours: nobody else can have put anything inside since it is so."""
+    return (stat.S_ISDIR(found.st_mode) and found.st_uid == 0 and found.st_gid == 0
+            and found.st_mode & 0o7777 == MODE)
+
+
+def protect(fd: int) -> None:
+    """Append-only, so that no cleaner can remove or rename what is inside; where that cannot be, not."""
+    try:
+        inode_flags.set_append_only(fd, True)
+    except OSError as error:
+        if error.errno not in UNPROTECTABLE:
+            raise
+
+
+def unprotected(fd: int) -> bool:
+    """Whether `protect` should be tried."""
+    try:
+        return not inode_flags.get(fd) & inode_flags.FS_APPEND_FL
+    except OSError as error:
+        if error.errno in UNPROTECTABLE:
+            return False
+        raise
+
+
+def protect_unless_busy(fd: int, lock_path: str) -> None:
+    """`protect` from outside the lock: its holder may have cleared the flag for a moment, and sets it again."""
+    if (held := lock.attempt(lock_path)) is not None:
+        try:
+            protect(fd)
+        finally:
+            os.close(held)
+
+
+def ensure(place: Place) -> int:
+    """A descriptor of a .private that is ours, made or mended if need be. Only under the lock."""
+    path = place.path(PRIVATE)
+    for _ in range(TRIES):
+        fd = enter(place.base_fd, PRIVATE)
+        if fd is not None:
+            try:
+                if _usable(fd, path):
+                    return fd
+            except BaseException:
+                os.close(fd)
+                raise
+            os.close(fd)
+        else:
+            try:
+                # In a sticky /tmp nobody can remove or rename what root has made: no race from here on.
+                return fresh.directory(place.base_fd, PRIVATE, MODE, path)
+            except FileExistsError:
+                pass
+        from pam_mktemp_py.directory import takeover
+        takeover.replace(place, path)
+    raise DirectoryError(path, f"someone puts other things there faster than they can be moved ({TRIES} tries)")
+
+
+def _usable(fd: int, path: str) -> bool:
+    found = os.fstat(fd)
+    if good(found):
+        return True
+    if found.st_uid != 0:
+        return False
+    fresh.settle(fd, MODE, path)
+    log.say("parent-mended", f"{path}: was {found.st_uid}:{found.st_gid} mode {found.st_mode & 0o7777:o}, "
+            f"now root:root {MODE:o}", log.WARNING)
+    return True
