@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from pam_mktemp_py.config import toml_lines
 
+_LONG_NUMBER = 640  # the smallest limit of digits that Python can be given (sys.int_info)
+
 
 def load(path: str = paths.CONFIG, *, owner: int = 0, clock: Callable[[], int] = time.time_ns) -> Config:
     """Read and check `path` and the drop-ins beside it (X.toml has X.d/*.toml, in the order of their names).
@@ -47,7 +49,7 @@ def parse(file: str, raw: bytes) -> tuple[dict[str, Any], dict[toml_lines.Path, 
         data = tomllib.loads(text)
         return data, toml_lines.key_lines(text)
     except RecursionError as error:
-        raise ConfigError(file, 0, "is nested too deeply", "see pam_mktemp.toml(5) for what may stand in it") from error
+        raise ConfigError(file, 0, "is nested too deeply", "no setting needs more than three levels") from error
     except ValueError as error:  # TOMLDecodeError, and a number of more digits than int() takes
         line, what = _located(str(error), text)
         hint = "see https://toml.io; strings need quotes, and each key may stand once"
@@ -71,9 +73,15 @@ def _decoded(file: str, raw: bytes) -> str:
 
 def _located(message: str, text: str) -> tuple[int, str]:
     """tomllib's message without its place, and the place: '... (at line 3, column 7)', '(at end of document)'."""
+    from pam_mktemp_py.config.toml_lines import first_duplicate
     what, found, place = message.rpartition(" (at ")
     if not found:
-        return 0, message
+        long = [line for line in text.split("\n") if len(line) > _LONG_NUMBER]
+        return (text[:text.index(long[0])].count("\n") + 1, "a number of too many digits") if long else (0, message)
+    if what.startswith("Cannot overwrite"):  # tomllib names the end of the second value
+        duplicate = first_duplicate(text)
+        if duplicate:
+            return duplicate[1], f"{duplicate[0]!r} is set for the second time"
     if place.startswith("line "):
         return int(place[5:place.index(",")]), what
     return text.rstrip("\n").count("\n") + 1, what + " at the end of the file"

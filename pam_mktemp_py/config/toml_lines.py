@@ -22,13 +22,24 @@ def key_lines(text: str) -> dict[Path, int]:
     return scanner.lines
 
 
+def first_duplicate(text: str) -> tuple[str, int] | None:
+    """The first key given a value twice, and the line of the second; `text` need not be valid behind it."""
+    scanner = _Scanner(text)
+    try:
+        scanner.document()
+    except (ValueError, IndexError, RecursionError):  # invalid further down
+        return scanner.duplicate
+    return scanner.duplicate
+
+
 class _Scanner:
-    __slots__ = ("text", "at", "lines", "_last_index", "_counted", "_line")
+    __slots__ = ("text", "at", "lines", "duplicate", "_last_index", "_counted", "_line")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
         self.lines: dict[Path, int] = {}
+        self.duplicate: tuple[str, int] | None = None
         self._last_index: dict[Path, int] = {}  # [[array]]: its newest element, which [array.x] means
         self._counted = 0
         self._line = 1
@@ -48,7 +59,10 @@ class _Scanner:
                 self._assignment(table)
 
     def _assignment(self, table: Path) -> None:
-        path = self._enter(table, self._key())
+        key = self._key()
+        if self.duplicate is None and (*table, *key) in self.lines:
+            self.duplicate = ".".join(key), self.text.count("\n", 0, self.at) + 1
+        path = self._enter(table, key)
         self.at = self.text.index("=", self.at) + 1
         self._skip_blank()
         self._value(path)

@@ -59,13 +59,20 @@ def private_group(account: Account) -> bool:
     The group must also be called as the account is: NSS may be set not to list all accounts (sssd's
     default), and then a shared 'users' group shows no other member at all.
     """
-    names = {account.name, account.canonical}
     try:
-        if grp.getgrgid(account.gid).gr_name not in names:
-            return False
+        own = grp.getgrgid(account.gid).gr_name
     except KeyError:
         return False
-    for group in grp.getgrall():  # several names for one gid: each has its own members
-        if group.gr_gid == account.gid and not names.issuperset(group.gr_mem):
+    groups = [(g.gr_gid, g.gr_mem) for g in grp.getgrall()]
+    return alone(account, own, groups, [(p.pw_uid, p.pw_gid) for p in pwd.getpwall()])
+
+
+def alone(account: Account, own: str, groups: list[tuple[int, list[str]]], others: list[tuple[int, int]]) -> bool:
+    """private_group() on given tables: the primary group's name, (gid, members) and (uid, primary gid) of all."""
+    names = {account.name, account.canonical}
+    if own not in names:
+        return False
+    for gid, members in groups:  # several groups can share a gid, each with members of its own
+        if gid == account.gid and not names.issuperset(members):
             return False
-    return all(other.pw_uid == account.uid for other in pwd.getpwall() if other.pw_gid == account.gid)
+    return all(uid == account.uid for uid, gid in others if gid == account.gid)
