@@ -4,8 +4,9 @@ DESTDIR ?=
 PYTHON ?= /usr/bin/python3
 SYSCONFDIR ?= /etc
 MULTIARCH ?= $(shell $(CC) -print-multiarch 2>/dev/null || dpkg-architecture -qDEB_HOST_MULTIARCH)
-SECURITYDIR ?= $(PREFIX)/lib/$(MULTIARCH)/security
-LIBDIR = $(PREFIX)/lib/pam-mktemp
+SECURITYDIR ?= /usr/lib/$(MULTIARCH)/security
+# compiled into the module (shims/pam/start.c)
+LIBDIR = /usr/lib/pam-mktemp
 FUZZ_SECONDS ?= 60
 
 CC = gcc
@@ -53,7 +54,8 @@ install: all
 
 demo:
 	contrib/setup/machine demo
-	tests/sandbox/enter contrib/demo/run
+	@$(MAKE) -s all
+	tests/sandbox/enter /usr/bin/python3 contrib/demo/demo.py
 
 test:
 	contrib/setup/machine test
