@@ -23,7 +23,6 @@ SETTLE_S = 2.2
 CROWDED = ("permit", c.OURS, c.FIRST)
 
 
-
 def prepare(args: argparse.Namespace, notes: list[str]) -> tuple[Driver, list[c.Contender]]:
     """The arena with every contender in it; one that cannot be had is noted and left out, ours never."""
     everyone = c.all_of(args.module, args.skip)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def micro(value: float) -> str:
     """Microseconds, or a dash where there are none."""
-    return f"{value:,.0f}" if value else "–"
+    return f"{value:,.0f}" if abs(value) >= 0.5 else "–"
 
 
 def show(report: Report) -> None:
