@@ -22,7 +22,10 @@ FLOORS = {
     "linux": 0, "errors": 0, "paths": 0, "log": 0, "__init__": 0,
 }
 PLANNER_FLOORS = 2
-LIGHT = {"_stat", "errno", "fcntl", "grp", "marshal", "pwd", "stat", "syslog", "time"}  # beside what -S loads
+LIGHT = {  # beside what the interpreter loads with -S
+    "__future__", "_collections_abc", "_stat", "errno", "fcntl", "genericpath", "grp", "marshal", "os", "os.path",
+    "posixpath", "pwd", "stat", "syslog", "time",
+}
 C_LINES = 1500
 FILE_LINES = 300
 SOURCES = sorted(PACKAGE.rglob("*.py"))
