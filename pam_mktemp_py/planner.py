@@ -10,6 +10,7 @@ login wait (a test bounds both its imports and its time).
 """
 from __future__ import annotations
 
+import os
 import time
 
 from pam_mktemp_py import log, paths, plan
@@ -93,17 +94,30 @@ def serve(request: Request) -> bool:
 
 
 def serve_waiting(until: float) -> None:
-    """Serve what other logins wait for: one interpreter started is enough for all of them."""
+    """Serve what other logins wait for: one interpreter started is enough for all of them.
+
+    A request is taken away when it is done, so that a planner that is killed loses none. Two planners
+    begin at different ends, and do at most one twice.
+    """
     while time.monotonic() < until:
-        names = plans.requests()
+        names = sorted(plans.requests(), reverse=bool(os.getpid() & 1))
         if not names:
             return
         for name in names:
-            config = plans.claim(name)
+            config = plans.wanted(name)
             if config is not None:
-                serve(Request(*plan.unkey(name), config))
+                answer(name, config)
             if time.monotonic() >= until:
                 return
+
+
+def answer(name: str, config: str) -> None:
+    """Serve the request of that name and take it away."""
+    try:
+        serve(Request(*plan.unkey(name), config))
+    except plan.PlanError as e:  # of another version of ours, or put there by hand
+        log.say(e.id, f'{paths.QUEUE}/{name}: {e}', log.WARNING)
+    plans.forget(name, paths.QUEUE)
 
 
 def main(argv: list[str]) -> int:
@@ -117,8 +131,8 @@ def main(argv: list[str]) -> int:
     until = time.monotonic() + SERVE_SECONDS
     plans.make_folders()
     request = Request(*argv[1:])
-    plans.claim(request.key)
     good = serve(request)
+    plans.forget(request.key, paths.QUEUE)
     plans.forget('@planner')
     serve_waiting(until)
     account = accounts.lookup(request.user)

@@ -64,11 +64,9 @@ def requests(folder: str = paths.QUEUE) -> list[str]:
     return os.listdir(folder)
 
 
-def claim(name: str, folder: str = paths.QUEUE) -> str | None:
-    """Take one request: the path of its configuration, or None if another planner was first."""
+def wanted(name: str, folder: str = paths.QUEUE) -> str | None:
+    """The configuration's path of a request that still waits, else None: another planner served it."""
     try:
-        config = os.readlink(f'{folder}/{name}')
-        os.unlink(f'{folder}/{name}')
+        return os.readlink(f'{folder}/{name}')
     except FileNotFoundError:
         return None
-    return config

@@ -3,9 +3,11 @@
 #include "module.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <security/pam_ext.h>
 #include <security/pam_modutil.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +16,8 @@
 
 #define CONFIG "/etc/security/pam_mktemp.toml"
 #define OFF "/etc/security/pam_mktemp.off"
+#define MEMO_NS (30 * 1000000000ull) /* how long a failure is remembered */
+#define MEMO_MAX 1024
 #define EXPORT __attribute__((visibility("default")))
 
 /* How far a plan can be trusted; each includes those before it. */
@@ -43,7 +47,7 @@ static const char *identify(struct session *session)
 		return "the program that opens the session is not root";
 	if (!session->user || !session->service)
 		return "the session has no account or no service";
-	if (!text_key(&session->key, session->user, session->service))
+	if (!plan_key(session->key, session->user, session->service))
 		return "the name of account and service is empty or too long";
 	account = pam_modutil_getpwnam(session->pamh, session->user);
 	if (!account)
@@ -55,11 +59,10 @@ static const char *identify(struct session *session)
 
 static enum trust load(const struct session *session, struct plan *plan, const char **why)
 {
-	struct text path = {0};
+	char path[PLAN_KEY + 64];
 
-	text_put(&path, RUN "/plans/", ESCAPE_NOTHING);
-	text_put(&path, session->key.at, ESCAPE_NOTHING);
-	*why = plan_load(plan, path.at);
+	(void)snprintf(path, sizeof path, RUN "/plans/%s", session->key);
+	*why = plan_load(plan, path);
 	if (*why)
 		return UNREADABLE;
 	*why = "the plan is for another account, service or configuration";
@@ -72,39 +75,33 @@ static enum trust load(const struct session *session, struct plan *plan, const c
 }
 
 /* A failure that is not yet 30 s old, so that an outage is not paid by every login. */
-static bool remembered(const char *key, struct text *memo, bool *closed)
+static bool remembered(const char *key, char *reason, bool *closed)
 {
-	struct text path = {0};
+	char path[PLAN_KEY + 64], memo[MEMO_MAX], policy[8];
 	uint64_t then, now = plan_now();
-	char *at = memo->at;
+	int skip = 0;
 	ssize_t got;
 
-	text_put(&path, RUN "/failures/", ESCAPE_NOTHING);
-	text_put(&path, key, ESCAPE_NOTHING);
-	got = readlink(path.at, memo->at, TEXT_MAX - 1);
+	(void)snprintf(path, sizeof path, RUN "/failures/%s", key);
+	got = readlink(path, memo, sizeof memo - 1);
 	if (got <= 0)
 		return false;
-	memo->at[got] = '\0';
-	then = strtoull(at, &at, 10);
-	if (*at != ' ' || then > now || now - then >= MEMO_NS)
+	memo[got] = '\0';
+	if (sscanf(memo, "%" SCNu64 " %7s %n", &then, policy, &skip) != 2 || then > now ||
+	    now - then >= MEMO_NS)
 		return false;
-	at++;
-	if (!strncmp(at, "open ", 5) || !strncmp(at, "closed ", 7))
-		*closed = at[0] == 'c';
-	at += strcspn(at, " ");
-	at += *at == ' ';
-	memmove(memo->at, at, strlen(at) + 1);
+	if (strcmp(policy, "-")) /* the configuration could be read as far as its policy */
+		*closed = !strcmp(policy, "closed");
+	memcpy(reason, memo + skip, strlen(memo + skip) + 1);
 	return true;
 }
 
 static bool export_one(pam_handle_t *pamh, const struct plan_setenv *variable)
 {
-	struct text text = {0};
+	char text[4096]; /* name and value are fields of at most 1,024 bytes each */
 
-	text_put(&text, variable->name, ESCAPE_NOTHING);
-	text_put(&text, "=", ESCAPE_NOTHING);
-	text_put(&text, variable->value, ESCAPE_NOTHING);
-	return !text.cut && pam_putenv(pamh, text.at) == PAM_SUCCESS;
+	(void)snprintf(text, sizeof text, "%s=%s", variable->name, variable->value);
+	return pam_putenv(pamh, text) == PAM_SUCCESS;
 }
 
 static const char *apply(const struct session *session, const struct plan *plan, int directory)
@@ -145,7 +142,7 @@ static int give_up(struct session *session, const struct plan *plan, bool closed
 
 	say(session, LOG_ERR, deny ? "failed-closed" : "failed-open", why);
 	if (!deny) {
-		if (session->key.used)
+		if (session->key[0])
 			(void)record_open(session, plan, -1, "failed-open", why);
 		return PAM_SUCCESS;
 	}
@@ -157,12 +154,12 @@ static int give_up(struct session *session, const struct plan *plan, bool closed
 static int open_session(struct session *session, struct plan *plan)
 {
 	const char *why = identify(session);
-	struct text memo = {0};
+	char memo[MEMO_MAX];
 	bool closed = session->closed;
 	enum trust trust;
 
 	if (why) {
-		session->key.used = 0;
+		session->key[0] = '\0';
 		return give_up(session, NULL, closed, why);
 	}
 	trust = load(session, plan, &why);
@@ -170,18 +167,18 @@ static int open_session(struct session *session, struct plan *plan)
 		return PAM_SUCCESS;
 	if (session->debug)
 		say(session, LOG_DEBUG, "plan-stale", why);
-	if (remembered("@planner", &memo, &closed) ||
-	    remembered(session->key.at, &memo, &closed))
-		why = memo.at;
+	if (remembered("@planner", memo, &closed) ||
+	    remembered(session->key, memo, &closed))
+		why = memo;
 	else {
 		const char *failed = planner_ask(session);
 
 		trust = load(session, plan, &why);
 		if (trust == FRESH && !(why = verify_and_apply(session, plan)))
 			return PAM_SUCCESS;
-		if (remembered(session->key.at, &memo, &closed) ||
-		    remembered("@planner", &memo, &closed))
-			why = memo.at;
+		if (remembered(session->key, memo, &closed) ||
+		    remembered("@planner", memo, &closed))
+			why = memo;
 		else if (failed)
 			why = failed;
 	}

@@ -3,13 +3,11 @@
 #define PAM_MKTEMP_MODULE_H
 
 #include "../plan/plan.h"
-#include "../plan/text.h"
 
 #include <security/pam_modules.h>
 #include <sys/types.h>
 
 #define RUN "/run/pam-mktemp"
-#define MEMO_NS (30 * 1000000000ull) /* how long a failure is remembered */
 
 struct session {
 	pam_handle_t *pamh;
@@ -17,7 +15,7 @@ struct session {
 	bool debug, closed;
 	uid_t uid;
 	gid_t gid;
-	struct text key;
+	char key[PLAN_KEY];
 };
 
 /* One line to syslog's authpriv; `id` is stable and documented. */
@@ -26,7 +24,8 @@ void say(const struct session *session, int priority, const char *id, const char
 /* Has the planner make the plan. NULL, or why it could not be asked; the plan read afterwards decides. */
 const char *planner_ask(const struct session *session);
 
-/* Writes and locks the session record. `directory` is a descriptor that becomes the record's, or -1. */
+/* Writes and locks the session record, which takes over the descriptor `directory` (or -1).
+ * NULL, or why there is none; `directory` is the caller's again then. */
 const char *record_open(const struct session *session, const struct plan *plan, int directory,
 			const char *outcome, const char *reason);
 void record_close(pam_handle_t *pamh);

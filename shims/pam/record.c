@@ -2,8 +2,9 @@
 #define _GNU_SOURCE
 #include "module.h"
 
-#include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -13,224 +14,159 @@
 #include <unistd.h>
 
 #define LEASE "pam_mktemp_py_lease"
-#define SESSIONS RUN "/sessions/"
-
-struct kept {
-	int at;
-	dev_t dev;
-	ino_t ino;
-};
+#define RECORD_MAX 4096
 
 struct lease {
-	struct kept record, directory;
-	char path[sizeof SESSIONS + 80];
+	int kept[2]; /* the record, the account's directory */
+	struct stat about[2];
+	char path[128];
 };
 
-static void keep(struct kept *kept, int at)
+/* A host that closed all its descriptors may have given the number to something of its own. */
+static void drop(struct lease *lease)
 {
-	struct stat about = {0};
+	struct stat now;
+	int i;
 
-	kept->at = at;
-	if (at >= 0 && !fstat(at, &about)) {
-		kept->dev = about.st_dev;
-		kept->ino = about.st_ino;
+	for (i = 0; i < 2; i++) {
+		if (lease->kept[i] >= 0 && !fstat(lease->kept[i], &now) &&
+		    now.st_dev == lease->about[i].st_dev && now.st_ino == lease->about[i].st_ino)
+			close(lease->kept[i]);
+		lease->kept[i] = -1;
 	}
 }
 
-/* A host that closed all its descriptors may have given the number to something of its own. */
-static void drop(struct kept *kept)
+static void end_lease(pam_handle_t *pamh, void *lease, int status)
 {
-	struct stat about;
-
-	if (kept->at >= 0 && !fstat(kept->at, &about) && about.st_dev == kept->dev &&
-	    about.st_ino == kept->ino)
-		close(kept->at);
-	kept->at = -1;
-}
-
-static void end_lease(pam_handle_t *pamh, void *data, int status)
-{
-	struct lease *lease = data;
-
 	(void)pamh, (void)status; /* not unlinked: pam_end is called in children too, who go on */
-	drop(&lease->record);
-	drop(&lease->directory);
+	drop(lease);
 	free(lease);
 }
 
-/* Field 22 of /proc/self/stat as text: with the pid it names the process for good (proc(5)). */
-static bool start_time(char out[24])
+/* Field 22 of /proc/self/stat: with the pid it names the process for good (proc(5)). */
+static unsigned long long start_time(void)
 {
 	char stat[1024], *field;
+	unsigned long long start = 0;
 	int i, at = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
 	ssize_t got = at < 0 ? -1 : read(at, stat, sizeof stat - 1);
 
 	if (at >= 0)
 		close(at);
 	if (got <= 0)
-		return false;
+		return 0;
 	stat[got] = '\0';
 	field = strrchr(stat, ')'); /* the name before it may hold anything */
 	for (i = 2; field && i < 22; i++)
-		if ((field = strchr(field, ' ')))
-			field++;
-	if (!field || strcspn(field, " ") >= 24)
-		return false;
-	*(char *)mempcpy(out, field, strcspn(field, " ")) = '\0';
-	return true;
+		field = strchr(field + 1, ' ');
+	if (field)
+		start = strtoull(field, NULL, 10);
+	return start;
 }
 
-static void put(struct text *text, const char *key, const char *value)
+/* The text, which ends in "end" so that a reader knows it whole. Its size, or -1. */
+static int describe(char *out, const struct session *session, const struct plan *plan, unsigned long long start,
+		    const char *outcome, const char *reason)
 {
-	text_put(text, key, ESCAPE_NOTHING);
-	text_put(text, " ", ESCAPE_NOTHING);
-	text_put(text, value, ESCAPE_FIELD);
-	text_put(text, "\n", ESCAPE_NOTHING);
-}
-
-static void put_number(struct text *text, const char *key, uint64_t value)
-{
-	text_put(text, key, ESCAPE_NOTHING);
-	text_put(text, " ", ESCAPE_NOTHING);
-	text_number(text, value);
-	text_put(text, "\n", ESCAPE_NOTHING);
-}
-
-static void describe(struct text *text, const struct session *session, const struct plan *plan,
-		     const char *start, const char *outcome, const char *reason)
-{
+	char user[800], service[400], why[800], place[400] = "", private[500];
 	struct stat space = {0};
-	size_t i;
+	int size;
 
 	(void)stat("/proc/self/ns/mnt", &space);
-	text_put(text, "pam-mktemp-session 1\n", ESCAPE_NOTHING);
-	put_number(text, "uid", session->uid);
-	put(text, "user", session->user);
-	put(text, "service", session->service);
-	put_number(text, "pid", (uint64_t)getpid());
-	put(text, "start", start);
-	put_number(text, "time", (uint64_t)time(NULL));
-	put_number(text, "namespace", space.st_ino);
-	put(text, "stage", plan ? plan->stage : "-");
-	put(text, "outcome", outcome);
-	put(text, "reason", reason);
+	if (!plan_escape(user, sizeof user, session->user, ESCAPE_FIELD) ||
+	    !plan_escape(service, sizeof service, session->service, ESCAPE_FIELD))
+		return -1;
+	(void)plan_escape(why, sizeof why, reason, ESCAPE_FIELD);
 	if (plan && plan->dirs) {
-		put(text, "form", plan->form);
-		put_number(text, "device", plan->dir[1].dev);
-		put_number(text, "inode", plan->dir[1].ino);
-		text_put(text, "directory ", ESCAPE_NOTHING);
-		text_put(text, plan->base, ESCAPE_FIELD);
-		for (i = 0; i < 2; i++) {
-			text_put(text, "/", ESCAPE_NOTHING);
-			text_put(text, plan->dir[i].name, ESCAPE_FIELD);
-		}
-		text_put(text, "\n", ESCAPE_NOTHING);
+		(void)snprintf(private, sizeof private, "%s/%s/%s", plan->base, plan->dir[0].name, plan->dir[1].name);
+		(void)plan_escape(place, sizeof place, private, ESCAPE_FIELD);
+		(void)snprintf(private, sizeof private, "form %s\ndevice %" PRIu64 "\ninode %" PRIu64 "\ndirectory ",
+			       plan->form, plan->dir[1].dev, plan->dir[1].ino);
 	}
-	text_put(text, "end\n", ESCAPE_NOTHING);
+	size = snprintf(out, RECORD_MAX,
+			"pam-mktemp-session 1\nuid %u\nuser %s\nservice %s\npid %d\nstart %llu\ntime %lld\n"
+			"boot %s\nnamespace %llu\nstage %s\noutcome %s\nreason %s\n%s%s%send\n",
+			session->uid, user, service, getpid(), start, (long long)time(NULL),
+			plan ? plan->boot : "-", (unsigned long long)space.st_ino, plan ? plan->stage : "-",
+			outcome, why, *place ? private : "", place, *place ? "\n" : "");
+	return size < RECORD_MAX ? size : -1;
 }
 
 /* The caller of su may have RLIMIT_FSIZE 0, and SIGXFSZ would end the host. */
-static bool allow_writing(struct rlimit *before)
+static bool write_all(int at, const char *text, size_t size)
 {
-	struct rlimit now;
+	struct rlimit before, now;
+	bool whole;
 
-	if (getrlimit(RLIMIT_FSIZE, before))
+	if (getrlimit(RLIMIT_FSIZE, &before))
 		return false;
-	if (before->rlim_cur >= TEXT_MAX)
-		return true;
-	now.rlim_cur = now.rlim_max =
-		before->rlim_max >= TEXT_MAX ? before->rlim_max : RLIM_INFINITY;
-	return !setrlimit(RLIMIT_FSIZE, &now);
+	now.rlim_cur = now.rlim_max = before.rlim_max >= size ? before.rlim_max : RLIM_INFINITY;
+	if (before.rlim_cur < size && setrlimit(RLIMIT_FSIZE, &now))
+		return false;
+	whole = write(at, text, size) == (ssize_t)size;
+	if (before.rlim_cur < size)
+		(void)setrlimit(RLIMIT_FSIZE, &before);
+	return whole;
 }
 
 /* Written through one descriptor and held by another that cannot write: sshd hands what is open
  * here to the user's own process. */
-static int write_record(const char *path, const struct text *text)
+static int write_record(const char *path, const char *text, size_t size)
 {
-	struct rlimit limit;
 	int held = -1, at = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	bool whole = false;
+	bool whole;
 
 	if (at < 0)
 		return -1;
-	if (allow_writing(&limit)) {
-		whole = write(at, text->at, text->used) == (ssize_t)text->used;
-		if (limit.rlim_cur < TEXT_MAX)
-			(void)setrlimit(RLIMIT_FSIZE, &limit);
-	}
+	whole = write_all(at, text, size);
 	close(at);
 	if (whole)
-		held = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (held >= 0 && held < 3) {
-		at = fcntl(held, F_DUPFD_CLOEXEC, 3);
+		held = plan_above_2(open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+	if (held >= 0 && !flock(held, LOCK_EX | LOCK_NB))
+		return held;
+	if (held >= 0)
 		close(held);
-		held = at;
-	}
-	if (held >= 0 && flock(held, LOCK_EX | LOCK_NB)) {
-		close(held);
-		held = -1;
-	}
-	if (held < 0)
-		(void)unlink(path);
-	return held;
+	(void)unlink(path);
+	return -1;
 }
 
-static int name_and_write(struct lease *lease, const struct session *session, const char *start,
-			  const struct text *text)
+static bool keep(struct lease *lease, const struct session *session, const struct plan *plan, int directory,
+		 const char *outcome, const char *reason)
 {
-	uint64_t again;
-	int held = -1;
+	char text[RECORD_MAX];
+	unsigned long long start = start_time();
+	int size = start ? describe(text, session, plan, start, outcome, reason) : -1;
 
-	/* again: one process may hold several sessions of one account */
-	for (again = 0; held < 0 && again < 1000; again++) {
-		struct text path = {0};
-
-		text_put(&path, SESSIONS, ESCAPE_NOTHING);
-		text_number(&path, session->uid);
-		text_put(&path, ".", ESCAPE_NOTHING);
-		text_number(&path, (uint64_t)getpid());
-		text_put(&path, ".", ESCAPE_NOTHING);
-		text_put(&path, start, ESCAPE_NOTHING);
-		if (again) {
-			text_put(&path, ".", ESCAPE_NOTHING);
-			text_number(&path, again);
-		}
-		memcpy(lease->path, path.at, path.used + 1);
-		held = write_record(lease->path, text);
-		if (held < 0 && errno != EEXIST)
-			break;
-	}
-	return held;
+	/* the time: one process may hold several sessions of one account */
+	(void)snprintf(lease->path, sizeof lease->path, RUN "/sessions/%u.%d.%llu.%" PRIu64, session->uid,
+		       getpid(), start, plan_now());
+	lease->kept[1] = directory;
+	lease->kept[0] = size < 0 ? -1 : write_record(lease->path, text, (size_t)size);
+	if (lease->kept[0] < 0 || fstat(lease->kept[0], &lease->about[0]) ||
+	    (directory >= 0 && fstat(directory, &lease->about[1])))
+		return false;
+	if (directory >= 0) /* only a hint that keeps systemd-tmpfiles away */
+		(void)flock(directory, LOCK_SH | LOCK_NB);
+	return true;
 }
 
 const char *record_open(const struct session *session, const struct plan *plan, int directory,
 			const char *outcome, const char *reason)
 {
 	struct lease *lease = calloc(1, sizeof *lease);
-	struct text text = {0};
-	char start[24];
-	int held = -1;
 
-	if (lease && start_time(start)) {
-		describe(&text, session, plan, start, outcome, reason);
-		if (!text.cut)
-			held = name_and_write(lease, session, start, &text);
-	}
-	if (held < 0) {
-		free(lease);
-		return "the session record cannot be written";
-	}
-	keep(&lease->record, held);
-	keep(&lease->directory, directory);
-	if (directory >= 0) /* only a hint that keeps systemd-tmpfiles away */
-		(void)flock(directory, LOCK_SH | LOCK_NB);
-	record_close(session->pamh);
-	if (pam_set_data(session->pamh, LEASE, lease, end_lease) == PAM_SUCCESS)
+	if (!lease)
+		return "no memory is left";
+	record_close(session->pamh); /* of an earlier session of the same handle */
+	if (keep(lease, session, plan, directory, outcome, reason) &&
+	    pam_set_data(session->pamh, LEASE, lease, end_lease) == PAM_SUCCESS)
 		return NULL;
-	(void)unlink(lease->path);
-	lease->directory.at = -1; /* the caller's again */
-	end_lease(session->pamh, lease, 0);
-	return "PAM keeps no data";
+	if (lease->kept[0] >= 0) {
+		(void)unlink(lease->path);
+		close(lease->kept[0]);
+	}
+	free(lease);
+	return "the session record cannot be written";
 }
 
 void record_close(pam_handle_t *pamh)
@@ -244,6 +180,5 @@ void record_close(pam_handle_t *pamh)
 	if (lease->path[0])
 		(void)unlink(lease->path); /* EACCES in a host that dropped root: it is stale then */
 	lease->path[0] = '\0';
-	drop(&lease->record);
-	drop(&lease->directory);
+	drop(lease);
 }

@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
@@ -38,13 +40,22 @@
 #define PLANNER_MS 5000
 #define SLOT_MS 10000
 #define WAKE_MS 10
+#define SLOTS_MAX 99
+#define LATE -1
+#define KILLED -2
+
+/* All text is made before the clone. */
+struct job {
+	const struct session *session;
+	char request[PLAN_KEY + 8], late[128], unstartable[128];
+};
 
 static uint64_t now_ms(void)
 {
 	return plan_now() / 1000000u;
 }
 
-/* The exit status of a child, or -1 after it was killed at the deadline. */
+/* The exit status of a child, LATE if it had to be killed at the deadline, KILLED if another did that. */
 static int await(int pidfd, uint64_t ms)
 {
 	struct pollfd over = {pidfd, POLLIN, 0};
@@ -58,10 +69,9 @@ static int await(int pidfd, uint64_t ms)
 		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 		(void)poll(&over, 1, 1000);
 	}
-	if (waitid((idtype_t)P_PIDFD, (id_t)pidfd, &how, WEXITED | WNOHANG | __WALL) || late ||
-	    how.si_code != CLD_EXITED)
-		return -1;
-	return how.si_status;
+	if (waitid((idtype_t)P_PIDFD, (id_t)pidfd, &how, WEXITED | WNOHANG | __WALL) || late)
+		return late ? LATE : KILLED;
+	return how.si_code == CLD_EXITED ? how.si_status : KILLED;
 }
 
 /* Nothing of the caller's may slow, stop, limit or redirect what runs as root. */
@@ -112,19 +122,9 @@ static void leave_caller(void)
 	}
 }
 
-static void remember(const char *what)
+static int run_planner(const struct job *job)
 {
-	struct text memo = {0};
-
-	text_number(&memo, plan_now());
-	text_put(&memo, " - ", ESCAPE_NOTHING);
-	text_put(&memo, what, ESCAPE_NOTHING);
-	(void)unlink("failures/@planner");
-	(void)!symlink(memo.at, "failures/@planner");
-}
-
-static int run_planner(const struct session *session)
-{
+	const struct session *session = job->session;
 	const char *const argv[] = {PYTHON,	     "-I",	       "-S",		 "-B", PLANNER,
 				    session->user, session->service, session->config, NULL};
 	static const char *const envp[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
@@ -141,31 +141,22 @@ static int run_planner(const struct session *session)
 		_exit(127);
 	}
 	status = child < 0 ? 127 : await(pidfd, PLANNER_MS);
-	if (status < 0)
-		remember("the planner took more than 5 s or was killed");
-	else if (status > 1)
-		remember("the planner cannot be started");
+	if (status == LATE || status > 1) { /* not this account's own failure: nobody need wait for the next */
+		(void)unlink("failures/@planner");
+		(void)!symlink(status == LATE ? job->late : job->unstartable, "failures/@planner");
+	}
 	return status;
-}
-
-static bool is_other(const char *name, struct stat *before)
-{
-	struct stat now = {0};
-
-	(void)lstat(name, &now);
-	return now.st_ino != before->st_ino || now.st_ctim.tv_sec != before->st_ctim.tv_sec ||
-	       now.st_ctim.tv_nsec != before->st_ctim.tv_nsec;
 }
 
 static bool take_slot(unsigned slot)
 {
-	struct text name = {0};
+	char name[] = "slots/00";
 	int at;
 
-	text_put(&name, "slots/", ESCAPE_NOTHING);
-	text_number(&name, slot);
+	name[6] = (char)('0' + slot / 10);
+	name[7] = (char)('0' + slot % 10);
 	/* not closed on exec: the slot is taken for as long as the planner lives */
-	at = open(name.at, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+	at = open(name, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
 	if (at >= 0 && !flock(at, LOCK_EX | LOCK_NB))
 		return true;
 	if (at >= 0)
@@ -173,37 +164,29 @@ static bool take_slot(unsigned slot)
 	return false;
 }
 
-/* At most one planner per processor; one that runs serves all requests that wait. */
-static int wait_and_run(const struct session *session)
+/* At most one planner per processor; one that runs serves all requests that wait, and takes each
+ * away when it is done. */
+static int wait_and_run(const struct job *job)
 {
-	struct text plan = {0}, memo = {0}, request = {0};
-	struct stat old_plan = {0}, old_memo = {0};
 	uint64_t start = now_ms();
 	cpu_set_t all;
-	unsigned slot, slots;
+	unsigned slot, slots = 1;
 
-	text_put(&plan, "plans/", ESCAPE_NOTHING);
-	text_put(&plan, session->key.at, ESCAPE_NOTHING);
-	text_put(&memo, "failures/", ESCAPE_NOTHING);
-	text_put(&memo, session->key.at, ESCAPE_NOTHING);
-	text_put(&request, "queue/", ESCAPE_NOTHING);
-	text_put(&request, session->key.at, ESCAPE_NOTHING);
-	(void)lstat(plan.at, &old_plan);
-	(void)lstat(memo.at, &old_memo);
-	(void)!symlink(session->config, request.at);
-	slots = sched_getaffinity(0, sizeof all, &all) ? 1 : (unsigned)CPU_COUNT(&all);
-	while (now_ms() - start < SLOT_MS) {
+	(void)!symlink(job->session->config, job->request);
+	if (!sched_getaffinity(0, sizeof all, &all) && CPU_COUNT(&all) <= SLOTS_MAX)
+		slots = (unsigned)CPU_COUNT(&all);
+	do {
 		for (slot = 0; slot < slots; slot++)
 			if (take_slot(slot))
-				return run_planner(session);
+				return run_planner(job);
 		(void)poll(NULL, 0, WAKE_MS);
-		if (is_other(plan.at, &old_plan) || is_other(memo.at, &old_memo))
+		if (faccessat(AT_FDCWD, job->request, F_OK, AT_SYMLINK_NOFOLLOW) && errno == ENOENT)
 			return 0;
-	}
+	} while (now_ms() - start < SLOT_MS);
 	return 124;
 }
 
-static _Noreturn void help(const struct session *session)
+static _Noreturn void help(const struct job *job)
 {
 	static const char *const folders[] = {"plans", "queue", "failures", "slots", "sessions"};
 	size_t i;
@@ -213,20 +196,26 @@ static _Noreturn void help(const struct session *session)
 		_exit(126);
 	for (i = 0; i < sizeof folders / sizeof *folders; i++)
 		(void)mkdir(folders[i], 0700);
-	_exit(wait_and_run(session));
+	_exit(wait_and_run(job));
 }
 
 const char *planner_ask(const struct session *session)
 {
+	struct job job = {.session = session};
 	sigset_t all, before;
-	int status = -1, pidfd = -1;
+	int status = KILLED, pidfd = -1;
 	long helper;
 
+	(void)snprintf(job.request, sizeof job.request, "queue/%s", session->key);
+	(void)snprintf(job.late, sizeof job.late, "%" PRIu64 " - the planner took more than 5 s",
+		       plan_now());
+	(void)snprintf(job.unstartable, sizeof job.unstartable, "%" PRIu64 " - the planner cannot be started",
+		       plan_now());
 	sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	helper = syscall(SYS_clone, CLONE_PIDFD, NULL, &pidfd, NULL, NULL);
 	if (helper == 0)
-		help(session);
+		help(&job);
 	if (helper > 0) {
 		status = await(pidfd, SLOT_MS + PLANNER_MS + 2000);
 		close(pidfd);

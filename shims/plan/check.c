@@ -23,6 +23,17 @@ uint64_t plan_now(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+int plan_above_2(int file)
+{
+	int higher;
+
+	if (file < 0 || file > 2)
+		return file;
+	higher = fcntl(file, F_DUPFD_CLOEXEC, 3);
+	close(file);
+	return higher;
+}
+
 static ssize_t read_file(const char *path, char *out, size_t size, struct stat *about)
 {
 	/* O_NONBLOCK: a FIFO in its place would hang the login (CVE-2024-22365) */
@@ -179,12 +190,7 @@ int plan_open_directory(const struct plan *plan, const char **why)
 		if (fstatat(at, plan->dir[i].name, &about, AT_SYMLINK_NOFOLLOW) ||
 		    !is_as_planned(&about, &plan->dir[i]))
 			goto refuse;
-	if (at < 3) { /* a host without 0-2 must not find a directory there */
-		int higher = fcntl(at, F_DUPFD_CLOEXEC, 3);
-
-		close(at);
-		at = higher;
-	}
+	at = plan_above_2(at);
 	*why = at < 0 ? "no descriptor is left" : NULL;
 	return at;
 refuse:

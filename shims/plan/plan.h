@@ -10,6 +10,8 @@
 #define PLAN_DEPENDS 32
 #define PLAN_DIRS 10
 #define PLAN_SETENV 32
+#define PLAN_KEY_MAX 240
+#define PLAN_KEY (PLAN_KEY_MAX + 8)
 
 struct plan_depend {
 	const char *path;
@@ -40,6 +42,14 @@ struct plan {
 	char text[PLAN_MAX + 1];
 };
 
+enum escape { ESCAPE_LINE, ESCAPE_FIELD, ESCAPE_KEY };
+
+/* Percent-encodes; false if `in` is empty or did not fit (then `out` holds its beginning). */
+bool plan_escape(char *out, size_t size, const char *in, enum escape how);
+
+/* "user:service", the name of a plan's file, into out[PLAN_KEY]. False where no file can bear it. */
+bool plan_key(char *out, const char *user, const char *service);
+
 /* Reads text[0..size) in place. NULL, or why it is refused. */
 const char *plan_parse(struct plan *plan, size_t size);
 
@@ -55,5 +65,8 @@ int plan_open_directory(const struct plan *plan, const char **why);
 
 /* CLOCK_BOOTTIME in ns: the clock of `expires` and of the failures. */
 uint64_t plan_now(void);
+
+/* The same file under a descriptor of 3 or above: a host without 0-2 must not find ours there. */
+int plan_above_2(int file);
 
 #endif
