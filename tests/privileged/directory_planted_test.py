@@ -1,0 +1,350 @@
+"""Everything that can be planted in the place of the parent, of a user's directory, of a leaf, of our folders."""
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pam_mktemp_py.directory.base import open_base
+from pam_mktemp_py.errors import DirectoryError
+from tests.privileged.directories import (
+    PRIVATE, acl, aside, asides, assert_right, fingerprint, made, owner_and_mode, tool,
+)
+
+pytestmark = pytest.mark.usefixtures("fresh_state")
+
+MALLORY = 2666
+VICTIM = Path("/etc/shadow")
+
+
+@pytest.fixture(autouse=True)
+def people(account) -> None:
+    account("alice", uid=2001)
+    account("mallory", uid=MALLORY)
+
+
+@pytest.fixture(autouse=True)
+def nothing_foreign_is_touched(people):
+    """Whatever is planted, these stay as they are to the last bit."""
+    Path("/etc/victim").mkdir(exist_ok=True)
+    Path("/etc/victim").chmod(0o755)
+    before = [fingerprint(p) for p in (VICTIM, "/etc/passwd", "/etc/victim", "/etc")]
+    links = os.stat(VICTIM).st_nlink
+    yield
+    assert [fingerprint(p) for p in (VICTIM, "/etc/passwd", "/etc/victim", "/etc")] == before
+    assert os.stat(VICTIM).st_nlink >= links
+
+
+def own(path: Path, uid: int = MALLORY) -> None:
+    os.chown(path, uid, uid, follow_symlinks=False)
+
+
+def link_to_folder(path: Path) -> None:
+    path.symlink_to("/etc/victim")
+    own(path)
+
+
+def link_to_file(path: Path) -> None:
+    path.symlink_to(VICTIM)
+    own(path)
+
+
+def dangling_link(path: Path) -> None:
+    path.symlink_to("/etc/made-through-a-link")
+    own(path)
+
+
+def looping_link(path: Path) -> None:
+    path.symlink_to(path)
+    own(path)
+
+
+def file(path: Path) -> None:
+    path.write_text("mine")
+    own(path)
+
+
+def hard_link(path: Path) -> None:
+    """Another name for a file that root owns; on one file system, as where /tmp and /etc share one."""
+    secret = path.parent / "secret-of-root"
+    secret.touch(0o600)
+    os.link(secret, path)
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path, 0o666)
+    own(path)
+
+
+def unix_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(path))
+    own(path)
+
+
+def device(path: Path) -> None:
+    os.mknod(path, 0o20666, os.makedev(1, 3))
+
+
+def folder_of_another(path: Path) -> None:
+    path.mkdir(0o711)
+    own(path)
+
+
+def folder_with_content(path: Path) -> None:
+    path.mkdir(0o777)
+    for name in ("alice", "tmp", ".new", ".aside"):
+        (path / name).mkdir()
+        own(path / name)
+    (path / "alice" / "tmp").symlink_to("/etc/victim")
+    own(path)
+
+
+def folder_with_hostile_acls(path: Path) -> None:
+    path.mkdir(0o711)
+    own(path)
+    tool("setfacl", "-m", f"u:{MALLORY}:rwx,d:u:{MALLORY}:rwx,d:o::rwx", path)
+
+
+SHAPES = [link_to_folder, link_to_file, dangling_link, looping_link, file, hard_link, fifo, unix_socket, device,
+          folder_of_another, folder_with_content, folder_with_hostile_acls]
+Plant = Callable[[Path], None]
+
+
+def assert_shut(label: str, before: os.stat_result, plant: Plant) -> None:
+    """Moved as it was: only a directory is changed, to mode 0 without ACLs, never its owner."""
+    moved = aside(label)
+    found = os.lstat(moved)
+    assert (found.st_ino, found.st_uid, found.st_gid) == (before.st_ino, before.st_uid, before.st_gid)
+    if plant.__name__.startswith("folder"):
+        assert found.st_mode & 0o7777 == 0
+        assert acl(moved) == ["user::---", "group::---", "other::---"]
+    else:
+        assert found.st_mode == before.st_mode
+    assert not os.path.lexists("/etc/made-through-a-link")
+
+
+@pytest.mark.parametrize("plant", SHAPES)
+def test_parent(plant: Plant) -> None:
+    plant(PRIVATE)
+    before = os.lstat(PRIVATE)
+    made("alice")
+    assert_right("alice")
+    assert asides() == ["private"] and [p for p in os.listdir("/tmp") if "private" in p] == [".private"]
+    assert_shut("private", before, plant)
+
+
+@pytest.mark.parametrize("plant", SHAPES)
+def test_user_directory(plant: Plant) -> None:
+    """Planted while .private was 0777, as pam_mktemp may have left it."""
+    PRIVATE.mkdir()
+    plant(PRIVATE / "alice")
+    PRIVATE.chmod(0o777)
+    before = os.lstat(PRIVATE / "alice")
+    made("alice")
+    assert_right("alice")
+    assert asides() == ["alice"]
+    assert_shut("alice", before, plant)
+
+
+@pytest.mark.parametrize("plant", SHAPES)
+def test_leaf(plant: Plant) -> None:
+    first = made("alice")
+    (PRIVATE / "alice/tmp").rmdir()
+    plant(PRIVATE / "alice/tmp")
+    before = os.lstat(PRIVATE / "alice/tmp")
+    second = made("alice")
+    (PRIVATE / "alice/secret-of-root").unlink(missing_ok=True)
+    assert_right("alice")
+    assert first.chain[1][2] == second.chain[1][2] and asides() == ["alice.tmp"]
+    assert_shut("alice.tmp", before, plant)
+
+
+@pytest.mark.parametrize("room", [".new", ".aside", ".bad"])
+@pytest.mark.parametrize("plant", SHAPES)
+def test_our_folders(plant: Plant, room: str) -> None:
+    PRIVATE.mkdir()
+    plant(PRIVATE / room)
+    PRIVATE.chmod(0o777)
+    before = os.lstat(PRIVATE / room)
+    made("alice")
+    assert_right("alice")
+    label = "new" if room == ".new" else "bad"
+    assert asides() == [label]
+    assert_shut(label, before, plant)
+    assert not os.path.lexists(PRIVATE / ".bad")
+
+
+@pytest.mark.parametrize("plant", SHAPES)
+def test_staging_name_beside_the_parent(plant: Plant) -> None:
+    file(PRIVATE)
+    plant(Path("/tmp/.private.new"))
+    made("alice")
+    assert_right("alice")
+    assert os.path.lexists("/tmp/.private.new")  # not ours, in nobody's way
+
+
+def test_leftover_beside_the_parent_is_used_up() -> None:
+    file(PRIVATE)
+    Path("/tmp/.private.new").mkdir(0o777)  # root's: by a run of ours that was killed
+    made("alice")
+    assert_right("alice")
+    assert not os.path.lexists("/tmp/.private.new")
+
+
+@pytest.mark.parametrize("mode,gid", [(0o777, 0), (0o1777, 0), (0o700, 0), (0, 0), (0o711, MALLORY), (0o2777, MALLORY)])
+def test_roots_parent_with_wrong_mode_or_group_is_mended(mode: int, gid: int, syslog) -> None:
+    PRIVATE.mkdir()
+    os.chown(PRIVATE, 0, gid)
+    PRIVATE.chmod(mode)
+    tool("setfacl", "-m", f"d:u:{MALLORY}:rwx", PRIVATE)
+    inode = PRIVATE.stat().st_ino
+    made("alice")
+    assert_right("alice")
+    assert PRIVATE.stat().st_ino == inode and acl(PRIVATE) == ["user::rwx", "group::--x", "other::--x"]
+    assert asides() == []
+    syslog.wait_for("parent-mended")
+
+
+def test_append_only_parent_with_wrong_mode_is_mended() -> None:
+    PRIVATE.mkdir(0o700)
+    tool("chattr", "+a", PRIVATE)
+    made("alice")
+    assert_right("alice")
+
+
+def test_each_move_is_logged(syslog) -> None:
+    file(PRIVATE)
+    made("alice")
+    syslog.wait_for("/tmp/.private: it is not root's directory")
+    assert "moved-aside" in syslog.ids()
+
+
+@pytest.mark.parametrize("setup", ["chmod 2777 /tmp; chgrp mallory /tmp; chmod 3777 /tmp",
+                                   "setfacl -m d:u:mallory:rwx,d:g::rwx,d:o::rwx,d:m::rwx /tmp",
+                                   "setfacl -m u:mallory:rwx,d:u:mallory:rwx /tmp",
+                                   "chmod 755 /tmp; chgrp mallory /tmp; chmod g+s /tmp"])
+def test_hostile_tmp(setup: str) -> None:
+    subprocess.run(["sh", "-ec", setup], check=True)
+    made("alice")
+    assert owner_and_mode(PRIVATE) == "root:root 711 directory"
+    assert acl(PRIVATE) == ["user::rwx", "group::--x", "other::--x"]
+    assert acl(PRIVATE / "alice") == ["user::rwx", "user:2001:--x", "group::---", "mask::--x", "other::---"]
+    assert acl(PRIVATE / "alice/tmp") == ["user::rwx", "group::rwx", "other::rwx"]
+    for path in (PRIVATE, PRIVATE / "alice", PRIVATE / "alice/tmp", PRIVATE / ".new", PRIVATE / ".aside"):
+        assert tool("getfacl", "-cdp", path) == "" and tool("stat", "-c", "%G", path) == "root"
+
+
+@pytest.mark.parametrize("change", [
+    "chmod 755 alice", "chmod 700 alice", "chmod 2710 alice", "chown mallory alice", "chown alice:alice alice",
+    "chgrp mallory alice", "setfacl -m u:mallory:x alice", "setfacl -m u:alice:rwx alice", "setfacl -b alice",
+    "setfacl -x u:alice -m u:mallory:x alice", "setfattr -x trusted.pam_mktemp alice",
+    "setfattr -n trusted.pam_mktemp -v '1 2666 mallory 1' alice", "setfattr -n trusted.pam_mktemp -v '2 2001 alice 1' alice",
+    "setfattr -n trusted.pam_mktemp -v '1 2001 %zz 1' alice", "setfattr -n trusted.pam_mktemp -v '' alice",
+    "setfattr -n trusted.pam_mktemp -v '1 2001 mallory 1' alice", "chattr +a alice; chmod 0 alice || chattr -a alice; setfacl -b alice; chattr +a alice",
+])
+def test_tampered_user_directory_is_replaced_not_mended(change: str) -> None:
+    before = made("alice")
+    (PRIVATE / "alice/tmp/kept").write_text("data")
+    tool("chattr", "-a", PRIVATE)
+    subprocess.run(["sh", "-c", f"cd {PRIVATE}; {change}"], check=True)
+    now = made("alice")
+    assert_right("alice")
+    assert now.chain[1][2] != before.chain[1][2]
+    assert asides() == ["alice"]
+    assert (aside("alice") / "tmp/kept").read_text() == "data"
+    assert aside("alice").stat().st_mode & 0o7777 == 0
+
+
+@pytest.mark.parametrize("change", ["chmod 777 tmp", "chmod 700 tmp", "chown alice tmp", "chgrp alice tmp"])
+def test_tampered_leaf_is_replaced(change: str) -> None:
+    made("alice")
+    subprocess.run(["sh", "-c", f"cd {PRIVATE}/alice && {change}"], check=True)
+    made("alice")
+    assert_right("alice")
+    assert asides() == ["alice.tmp"]
+
+
+def test_lookalikes_swapped_while_the_parent_was_open() -> None:
+    """Two stamped directories exchanged: each has a valid stamp, of the other's account."""
+    made("alice"), made("mallory")
+    tool("chattr", "-a", PRIVATE)
+    subprocess.run(["sh", "-ec", "mv alice x; mv mallory alice; mv x mallory"], check=True, cwd=PRIVATE)
+    made("alice"), made("mallory")
+    assert_right("alice"), assert_right("mallory")
+    assert asides() == ["alice", "mallory"]
+
+
+def test_a_mount_point_is_told_not_moved() -> None:
+    PRIVATE.mkdir()
+    tool("mount", "-t", "tmpfs", "-o", f"uid={MALLORY}", "x", PRIVATE)
+    with pytest.raises(DirectoryError, match="findmnt"):
+        made("alice")
+    assert os.listdir(PRIVATE) == [] and os.listdir("/tmp").count(".private.new") == 0
+
+
+class TestBase:
+    """Every ancestor is root's, and sticky if others can write."""
+
+    @pytest.mark.parametrize("change,said", [
+        ("chmod 777 /tmp", r"/tmp: is writable by others and not sticky"),
+        ("chmod 775 /tmp", r"not sticky"), ("chown mallory /tmp", "belongs to uid 2666"),
+        ("chmod 755 /tmp; chown 65534 /tmp", "belongs to uid 65534")])
+    def test_refused(self, change: str, said: str) -> None:
+        subprocess.run(["sh", "-ec", change], check=True)
+        with pytest.raises(DirectoryError, match=said):
+            made("alice")
+        assert os.listdir("/tmp").count(".private") == 0
+
+    def test_ancestor_refused(self) -> None:
+        os.makedirs("/srv/a/tmp")
+        os.chmod("/srv/a/tmp", 0o1777)
+        os.chown("/srv/a", MALLORY, 0)
+        with pytest.raises(DirectoryError, match="^/srv/a: belongs to uid 2666"):
+            made("alice", base="/srv/a/tmp")
+        os.chown("/srv/a", 0, 0)
+        made("alice", base="/srv/a/tmp")
+        assert_right("alice", base=Path("/srv/a/tmp"))
+        tool("chattr", "-a", "/srv/a/tmp/.private")
+        subprocess.run(["rm", "-rf", "/srv/a"], check=True)
+
+    def test_links_are_resolved(self, tmp_path: Path) -> None:
+        os.makedirs("/srv/b/real")
+        os.chmod("/srv/b/real", 0o1777)
+        os.symlink("b/../b/./real", "/srv/c")
+        os.symlink("/srv/c", "/srv/d")
+        done = made("alice", base="/srv/d")
+        assert (done.base, done.path) == ("/srv/b/real", "/srv/b/real/.private/alice")
+        tool("chattr", "-a", "/srv/b/real/.private")
+        subprocess.run(["rm", "-rf", "/srv/b", "/srv/c", "/srv/d"], check=True)
+
+    def test_links_of_others_are_not(self) -> None:
+        os.symlink("/etc/victim", "/tmp/link")
+        own(Path("/tmp/link"))
+        with pytest.raises(DirectoryError, match="symbolic link of uid 2666"):
+            made("alice", base="/tmp/link")
+        os.symlink("/tmp/loop", "/tmp/loop")
+        with pytest.raises(DirectoryError, match="more than 8"):
+            made("alice", base="/tmp/loop")
+
+    @pytest.mark.parametrize("base", ["/nowhere", "/etc/passwd", "tmp", ""])
+    def test_no_directory(self, base: str) -> None:
+        with pytest.raises((DirectoryError)):
+            made("alice", base=base)
+
+    @pytest.mark.parametrize("path", ["/", "//", "/tmp/", "/tmp//.", "/tmp/../tmp", "/../tmp"])
+    def test_spelling(self, path: str) -> None:
+        fd, real = open_base(path)
+        assert os.path.samestat(os.fstat(fd), os.stat(path)) and real == ("/tmp" if "tmp" in path else "/")
+        os.close(fd)
+
+
+@pytest.mark.parametrize("leaves", [[".."], ["a/b"], [""], ["x" * 17], ["tmp", "tmp"], ["A"], [f"l{n}" for n in range(9)]])
+def test_leaves_that_are_refused(leaves: list[str]) -> None:
+    with pytest.raises(DirectoryError):
+        made("alice", *leaves)
+    assert not os.path.lexists(PRIVATE)
