@@ -75,6 +75,8 @@ class _Scanner:
             self._inline_table(path)
         elif start in "\"'":
             self._string()
+        elif start in _SCALAR_ENDS:
+            raise ValueError("a value is missing")
         else:
             while self.at < len(self.text) and self.text[self.at] not in _SCALAR_ENDS:
                 self.at += 1

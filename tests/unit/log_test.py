@@ -1,8 +1,7 @@
 """One line, printable ASCII, bounded: whatever a user calls himself."""
 from __future__ import annotations
 
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from pam_mktemp_py import errors, log, paths
 

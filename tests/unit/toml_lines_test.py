@@ -5,8 +5,7 @@ import tomllib
 from typing import Any, TypeAlias
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pam_mktemp_py.config.toml_lines import first_duplicate, key_lines
 
