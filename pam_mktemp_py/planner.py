@@ -24,6 +24,7 @@ from pam_mktemp_py.sessions import plans, records
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pam_mktemp_py.config.model import Config
+    from pam_mktemp_py.directory.place import Prepared
 
 # How long one planner serves the requests of others before it lets its own login go on.
 SERVE_SECONDS = 2.0
@@ -32,9 +33,9 @@ RECENT_NS = 2_000_000_000
 
 
 class Request:
-    """One login's question; `failure` is filled in as soon as the configuration has told it."""
+    """One login's question; `failure` and `parsed` are filled in as soon as the configuration was read."""
 
-    __slots__ = ('user', 'service', 'config', 'key', 'failure')
+    __slots__ = ('user', 'service', 'config', 'key', 'failure', 'parsed')
 
     def __init__(self, user: str, service: str, config: str) -> None:
         self.user = user
@@ -42,6 +43,7 @@ class Request:
         self.config = config
         self.key = plan.key(user, service)
         self.failure = '-'
+        self.parsed: Config | None = None
 
 
 def decision_of(
@@ -62,15 +64,26 @@ def make_plan(request: Request) -> plan.Plan:
     request.failure = config.failure
     account, decision = decision_of(request, config)
     request.failure = decision.failure
+    ready = None
+    if decision.stage != 'off':
+        leaves = [name for name, _ in decision.directories]
+        ready = prepare.prepare(account, leaves, sessions_in_use=records.in_use)
+    return plan_of(request, config, account, decision, ready, now)
+
+
+def plan_of(
+    request: Request, config: Config, account: accounts.Account, decision: decide.Decision,
+    ready: Prepared | None, now: int,
+) -> plan.Plan:
+    """The plan that says all this; `ready` is None at stage off, `now` is in ns on CLOCK_BOOTTIME."""
+    request.parsed = config
     made = plan.Plan(
         config=request.config, boot=boot.boot_id(), depends=config.depends,
         expires_ns=now + (RECENT_NS if config.recent else config.fresh_for * 1_000_000_000),
         name=request.user, uid=account.uid, gid=account.gid, service=request.service,
         stage=decision.stage, reason=decision.reason, failure=decision.failure,
     )
-    if decision.stage != 'off':
-        leaves = [name for name, _ in decision.directories]
-        ready = prepare.prepare(account, leaves, sessions_in_use=records.in_use)
+    if ready is not None:
         made.base, made.form, made.stamp, made.acl = ready.base, ready.form, ready.stamp, ready.acl
         made.directories = ready.chain
         made.environment = [
@@ -90,6 +103,9 @@ def serve(request: Request) -> bool:
         log.say(name, f'{request.user} ({request.service}): {e or type(e).__name__}', log.ERROR)
         plans.remember(request.key, request.failure, str(e))
         return False
+    # Asks the directory service: only now, when the login that waits has its plan.
+    for warning in request.parsed.warnings if request.parsed else ():
+        log.say('config-unknown-name', warning, log.WARNING)
     return True
 
 

@@ -12,12 +12,12 @@ from pam_mktemp_py import paths
 from pam_mktemp_py.linux import process
 
 HEADER = 'pam-mktemp-session 1'
-_MAX_BYTES = 4096
+_MAX_BYTES = 8192
 _HELD = frozenset({errno.EAGAIN, errno.EACCES})  # flock(2): somebody holds the lock
 
 
 class Record:
-    """One session. `time` is in Unix seconds, `start` in clock ticks since boot; what is absent is '' or 0."""
+    """One session. `time` is in Unix seconds, `opened` in ns of CLOCK_BOOTTIME; what is absent is '' or 0."""
 
     __slots__ = ('file', 'alive', 'fields')
 
@@ -31,7 +31,7 @@ class Record:
         return self.fields.get(name, '')
 
     def number(self, name: str) -> int:
-        """A field's number: uid, pid, start, time, namespace, device, inode."""
+        """A field's number: uid, pid, opened, time, device, inode."""
         text = self.fields.get(name, '')
         return int(text) if text.isascii() and text.isdigit() else 0
 
@@ -67,6 +67,18 @@ def _is_locked(fd: int) -> bool:
     return False
 
 
+def _process_lives(file: str) -> bool:
+    """Whether the process that opened the session still runs; the file's name tells it, UID.PID.OPENED.
+
+    OPENED is nanoseconds of CLOCK_BOOTTIME: a process of that pid that started later is another one.
+    """
+    parts = file.split('.')
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
+        return False
+    start = process.start_time(int(parts[1]))
+    return start is not None and start * (10 ** 9 // os.sysconf('SC_CLK_TCK')) <= int(parts[2])
+
+
 def _read(folder: str, file: str) -> Record | None:
     """The record, or None if it has just gone. What lies there and is no record counts as stale."""
     try:
@@ -80,11 +92,8 @@ def _read(folder: str, file: str) -> Record | None:
         os.close(fd)
     record = Record(file, locked, fields or {})
     if not locked:
-        # Not yet locked, or the holder closed all descriptors: then the process answers for it. The
-        # name says which one it is even while the text is not complete.
-        parts = file.split('.')
-        if len(parts) >= 3 and parts[1].isdigit() and parts[2].isdigit():
-            record.alive = process.start_time(int(parts[1])) == int(parts[2])
+        # Not yet locked, or the holder closed all descriptors: then the process answers for it.
+        record.alive = _process_lives(file)
     return record
 
 

@@ -61,7 +61,7 @@ static enum trust load(const struct session *session, struct plan *plan, const c
 {
 	char path[PLAN_KEY + 64];
 
-	(void)snprintf(path, sizeof path, RUN "/plans/%s", session->key);
+	(void)stpcpy(stpcpy(path, RUN "/plans/"), session->key);
 	*why = plan_load(plan, path);
 	if (*why)
 		return UNREADABLE;
@@ -82,7 +82,7 @@ static bool remembered(const char *key, char *reason, bool *closed)
 	int skip = 0;
 	ssize_t got;
 
-	(void)snprintf(path, sizeof path, RUN "/failures/%s", key);
+	(void)stpcpy(stpcpy(path, RUN "/failures/"), key);
 	got = readlink(path, memo, sizeof memo - 1);
 	if (got <= 0)
 		return false;
@@ -100,7 +100,7 @@ static bool export_one(pam_handle_t *pamh, const struct plan_setenv *variable)
 {
 	char text[4096]; /* name and value are fields of at most 1,024 bytes each */
 
-	(void)snprintf(text, sizeof text, "%s=%s", variable->name, variable->value);
+	(void)stpcpy(stpcpy(stpcpy(text, variable->name), "="), variable->value);
 	return pam_putenv(pamh, text) == PAM_SUCCESS;
 }
 

@@ -3,8 +3,6 @@
 #include "module.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -14,7 +12,8 @@
 #include <unistd.h>
 
 #define LEASE "pam_mktemp_py_lease"
-#define RECORD_MAX 4096
+#define ESCAPED 600 /* most bytes of a field */
+#define RECORD_MAX 8192
 
 struct lease {
 	int kept[2]; /* the record, the account's directory */
@@ -43,53 +42,44 @@ static void end_lease(pam_handle_t *pamh, void *lease, int status)
 	free(lease);
 }
 
-/* Field 22 of /proc/self/stat: with the pid it names the process for good (proc(5)). */
-static unsigned long long start_time(void)
+static char *put(char *at, const char *key, const char *text)
 {
-	char stat[1024], *field;
-	unsigned long long start = 0;
-	int i, at = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-	ssize_t got = at < 0 ? -1 : read(at, stat, sizeof stat - 1);
-
-	if (at >= 0)
-		close(at);
-	if (got <= 0)
-		return 0;
-	stat[got] = '\0';
-	field = strrchr(stat, ')'); /* the name before it may hold anything */
-	for (i = 2; field && i < 22; i++)
-		field = strchr(field + 1, ' ');
-	if (field)
-		start = strtoull(field, NULL, 10);
-	return start;
+	at = stpcpy(at, key);
+	(void)plan_escape(at, ESCAPED, text, ESCAPE_FIELD); /* what is too long is cut */
+	at += strlen(at);
+	return stpcpy(at, "\n");
 }
 
-/* The text, which ends in "end" so that a reader knows it whole. Its size, or -1. */
-static int describe(char *out, const struct session *session, const struct plan *plan, unsigned long long start,
-		    const char *outcome, const char *reason)
+static char *put_number(char *at, const char *key, uint64_t number)
 {
-	char user[800], service[400], why[800], place[400] = "", private[500];
-	struct stat space = {0};
-	int size;
+	return stpcpy(plan_put_number(stpcpy(at, key), number), "\n");
+}
 
-	(void)stat("/proc/self/ns/mnt", &space);
-	if (!plan_escape(user, sizeof user, session->user, ESCAPE_FIELD) ||
-	    !plan_escape(service, sizeof service, session->service, ESCAPE_FIELD))
-		return -1;
-	(void)plan_escape(why, sizeof why, reason, ESCAPE_FIELD);
+/* The text, which ends in "end" so that a reader knows it whole. */
+static size_t describe(char *out, const struct session *session, const struct plan *plan, uint64_t opened,
+		       const char *outcome, const char *reason)
+{
+	char place[3 * 1024 + 3], *at = stpcpy(out, "pam-mktemp-session 1\n");
+
+	at = put_number(at, "uid ", session->uid);
+	at = put(at, "user ", session->user);
+	at = put(at, "service ", session->service);
+	at = put_number(at, "pid ", (uint64_t)getpid());
+	at = put_number(at, "opened ", opened);
+	at = put_number(at, "time ", (uint64_t)time(NULL));
+	at = put(at, "boot ", plan ? plan->boot : "-");
+	at = put(at, "stage ", plan ? plan->stage : "-");
+	at = put(at, "outcome ", outcome);
+	at = put(at, "reason ", reason);
 	if (plan && plan->dirs) {
-		(void)snprintf(private, sizeof private, "%s/%s/%s", plan->base, plan->dir[0].name, plan->dir[1].name);
-		(void)plan_escape(place, sizeof place, private, ESCAPE_FIELD);
-		(void)snprintf(private, sizeof private, "form %s\ndevice %" PRIu64 "\ninode %" PRIu64 "\ndirectory ",
-			       plan->form, plan->dir[1].dev, plan->dir[1].ino);
+		(void)stpcpy(stpcpy(stpcpy(stpcpy(stpcpy(place, plan->base), "/"), plan->dir[0].name), "/"),
+			     plan->dir[1].name);
+		at = put(at, "form ", plan->form);
+		at = put_number(at, "device ", plan->dir[1].dev);
+		at = put_number(at, "inode ", plan->dir[1].ino);
+		at = put(at, "directory ", place);
 	}
-	size = snprintf(out, RECORD_MAX,
-			"pam-mktemp-session 1\nuid %u\nuser %s\nservice %s\npid %d\nstart %llu\ntime %lld\n"
-			"boot %s\nnamespace %llu\nstage %s\noutcome %s\nreason %s\n%s%s%send\n",
-			session->uid, user, service, getpid(), start, (long long)time(NULL),
-			plan ? plan->boot : "-", (unsigned long long)space.st_ino, plan ? plan->stage : "-",
-			outcome, why, *place ? private : "", place, *place ? "\n" : "");
-	return size < RECORD_MAX ? size : -1;
+	return (size_t)(stpcpy(at, "end\n") - out);
 }
 
 /* The caller of su may have RLIMIT_FSIZE 0, and SIGXFSZ would end the host. */
@@ -134,14 +124,17 @@ static bool keep(struct lease *lease, const struct session *session, const struc
 		 const char *outcome, const char *reason)
 {
 	char text[RECORD_MAX];
-	unsigned long long start = start_time();
-	int size = start ? describe(text, session, plan, start, outcome, reason) : -1;
+	uint64_t opened = plan_now();
+	size_t size = describe(text, session, plan, opened, outcome, reason);
+	char *at = stpcpy(lease->path, RUN "/sessions/");
 
-	/* the time: one process may hold several sessions of one account */
-	(void)snprintf(lease->path, sizeof lease->path, RUN "/sessions/%u.%d.%llu.%" PRIu64, session->uid,
-		       getpid(), start, plan_now());
+	/* The host's start time would name it too, but reading it costs more than the whole record: a
+	 * process that bears this pid and started after `opened` is another one. */
+	at = stpcpy(plan_put_number(at, session->uid), ".");
+	at = stpcpy(plan_put_number(at, (uint64_t)getpid()), ".");
+	(void)plan_put_number(at, opened);
 	lease->kept[1] = directory;
-	lease->kept[0] = size < 0 ? -1 : write_record(lease->path, text, (size_t)size);
+	lease->kept[0] = write_record(lease->path, text, size);
 	if (lease->kept[0] < 0 || fstat(lease->kept[0], &lease->about[0]) ||
 	    (directory >= 0 && fstat(directory, &lease->about[1])))
 		return false;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -107,6 +108,25 @@ static bool holds(int directory, const char *name, const void *value, size_t siz
 	return (size_t)got == size && !memcmp(now, value, size);
 }
 
+/* Each directory from / down to `path` itself. Top-down: only root can put another thing in the place of
+ * what was found safe, since only root can rename in what was found safe before it. */
+static bool is_safe_base(const char *path)
+{
+	struct stat about;
+	char part[PATH_MAX]; /* a field holds 1,024 bytes at most */
+	size_t at, size = strlen(path);
+
+	for (at = 1; at <= size; at++) {
+		if (at > 1 && path[at] && path[at] != '/')
+			continue;
+		*(char *)mempcpy(part, path, at) = '\0';
+		if (lstat(part, &about) || !S_ISDIR(about.st_mode) || about.st_uid ||
+		    (about.st_mode & 022 && !(about.st_mode & S_ISVTX)))
+			return false;
+	}
+	return true;
+}
+
 static bool is_as_planned(const struct stat *now, const struct plan_dir *dir)
 {
 	return S_ISDIR(now->st_mode) && now->st_dev == dir->dev && now->st_ino == dir->ino &&
@@ -114,75 +134,25 @@ static bool is_as_planned(const struct stat *now, const struct plan_dir *dir)
 	       (now->st_mode & 07777) == dir->mode;
 }
 
-static int descend(int from, const char *name, int how, struct stat *about)
-{
-	int to = openat(from, name, how | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	int cause = errno;
-
-	if (from >= 0)
-		close(from);
-	if (to >= 0 && fstat(to, about)) {
-		cause = errno;
-		close(to);
-		to = -1;
-	}
-	errno = cause;
-	return to;
-}
-
-/* Whoever can rename an ancestor chooses what the path means: root alone may, or the sticky bit holds. */
-static bool is_safe_ancestor(const struct stat *about)
-{
-	return !about->st_uid && (!(about->st_mode & 022) || about->st_mode & S_ISVTX);
-}
-
-static int open_base(const char *path)
-{
-	struct stat about;
-	char part[256];
-	int at = descend(-1, "/", O_PATH, &about);
-
-	for (; at >= 0; at = descend(at, part, O_PATH, &about)) {
-		size_t size;
-
-		if (!is_safe_ancestor(&about))
-			break;
-		path += strspn(path, "/");
-		size = strcspn(path, "/");
-		if (!size)
-			return at;
-		if (size >= sizeof part)
-			break;
-		memcpy(part, path, size);
-		part[size] = '\0';
-		path += size;
-	}
-	if (at >= 0)
-		close(at);
-	return -1;
-}
-
 int plan_open_directory(const struct plan *plan, const char **why)
 {
 	struct stat about;
+	char path[PATH_MAX], *end;
 	size_t i;
-	int above, at = open_base(plan->base);
+	int at;
 
-	*why = "an ancestor of the directory is not safe or cannot be opened";
-	if (at < 0)
+	*why = "an ancestor of the directory is not safe";
+	if (!is_safe_base(plan->base))
 		return -1;
 	*why = "the directory or its parent is not the one of the plan";
-	above = descend(at, plan->dir[0].name, O_PATH, &about);
-	if (above < 0)
+	end = stpcpy(stpcpy(stpcpy(path, plan->base), "/"), plan->dir[0].name);
+	if (lstat(path, &about) || !is_as_planned(&about, &plan->dir[0]))
 		return -1;
-	if (!is_as_planned(&about, &plan->dir[0])) {
-		close(above);
-		return -1;
-	}
-	at = descend(above, plan->dir[1].name, O_RDONLY, &about);
+	(void)stpcpy(stpcpy(end, "/"), plan->dir[1].name);
+	at = plan_above_2(open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
 	if (at < 0)
 		return -1;
-	if (!is_as_planned(&about, &plan->dir[1]) ||
+	if (fstat(at, &about) || !is_as_planned(&about, &plan->dir[1]) ||
 	    !holds(at, ACL, plan->acl, plan->acl_size) ||
 	    (strcmp(plan->stamp, "-") && !holds(at, STAMP, plan->stamp, strlen(plan->stamp))))
 		goto refuse;
@@ -190,8 +160,7 @@ int plan_open_directory(const struct plan *plan, const char **why)
 		if (fstatat(at, plan->dir[i].name, &about, AT_SYMLINK_NOFOLLOW) ||
 		    !is_as_planned(&about, &plan->dir[i]))
 			goto refuse;
-	at = plan_above_2(at);
-	*why = at < 0 ? "no descriptor is left" : NULL;
+	*why = NULL;
 	return at;
 refuse:
 	close(at);

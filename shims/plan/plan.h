@@ -63,6 +63,9 @@ const char *plan_is_fresh(const struct plan *plan);
  * A descriptor of 3 or above, or -1 and why. */
 int plan_open_directory(const struct plan *plan, const char **why);
 
+/* Without stdio: its pages cost a fresh process more than all the rest. `at` moves behind the text. */
+char *plan_put_number(char *at, uint64_t number);
+
 /* CLOCK_BOOTTIME in ns: the clock of `expires` and of the failures. */
 uint64_t plan_now(void);
 
