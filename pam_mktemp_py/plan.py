@@ -108,6 +108,8 @@ def _field(text: str) -> str:
 def _environment_name(name: str) -> str:
     if not (name.isascii() and name.replace('_', 'a').isalnum() and not name[0].isdigit()):
         raise PlanError(f'{name!r} is no name for an environment variable')
+    if len(name) > MAX_FIELD:
+        raise PlanError(f'the variable {name[:40]}… has a name of {len(name)} bytes, more than {MAX_FIELD}')
     return name
 
 

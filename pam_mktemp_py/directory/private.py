@@ -59,7 +59,7 @@ def view(place: Place, parent: int, name: str) -> View | None:
     try:
         found = os.fstat(fd)
         acl = acls.get(fd)
-        form = _form(found, acl, place.account)
+        form = form_of(found, acl, place.account)
         text = stamp.found(fd, name, found, place.account, place.state) if form else None
         if form is None or text is None:
             os.close(fd)
@@ -80,13 +80,19 @@ def look_at_leaf(seen: View, leaf: str) -> None:
     except FileNotFoundError:
         seen.missing.append(leaf)
         return
-    if found.st_mode == stat.S_IFDIR | LEAF and found.st_uid == 0 and found.st_gid == 0:
+    if is_leaf(found):
         seen.leaves.append(link(leaf, found))
     else:
         seen.missing.append(leaf)
 
 
-def _form(found: os.stat_result, acl: bytes | None, account: Account) -> str | None:
+def is_leaf(found: os.stat_result) -> bool:
+    """Whether a directory is as /tmp itself: root's, with exactly its mode."""
+    return found.st_mode == stat.S_IFDIR | LEAF and found.st_uid == 0 and found.st_gid == 0
+
+
+def form_of(found: os.stat_result, acl: bytes | None, account: Account) -> str | None:
+    """The form (acl, group, owner) that this directory has for the account, None if it is none of them."""
     mode = found.st_mode & 0o7777
     if found.st_uid == 0 and mode == CLOSED:
         if acl is not None:
@@ -108,7 +114,7 @@ def build(place: Place, new: int, staged: str, name: str) -> None:
         for leaf in place.leaves:
             os.close(fresh.directory(fd, leaf, LEAF, f"{path}/{leaf}"))
         _give(fd, place.account)
-        form = _form(os.fstat(fd), acls.get(fd), place.account)
+        form = form_of(os.fstat(fd), acls.get(fd), place.account)
         if form is None:
             raise DirectoryError(path, "the file system did not keep owner, mode or ACL", "is it idmapped or NFS?")
         stamp.write(fd, name, place.account, place.state)

@@ -143,6 +143,7 @@ def a_plan(**changes: object) -> plan.Plan:
     {'reason': ''}, {'reason': 'a\0b'}, {'reason': 'x' * 1025}, {'depends': [('/x', None)] * 33},
     {'directories': [('a', 1, 1, 1, 1, 1)] * 2}, {'directories': [('a', 1, 1, 1, 1, 1)] * 11},
     {'environment': [('A=B', 'x')]}, {'environment': [('', 'x')]}, {'environment': [('1A', 'x')]},
+    {'environment': [('A' * 1025, 'x')]},
     {'environment': [('A', 'x')] * 33}, {'environment': [('A', 'é' * 400)] * 20},
 ])
 def test_what_no_reader_takes_is_not_written(changes: dict[str, object]) -> None:

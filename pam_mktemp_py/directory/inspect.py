@@ -1,0 +1,212 @@
+"""What a login would find and do at an account's private directory: looked at, never changed, by anyone.
+
+Root sees everything. Others see what the kernel lets them, and are told what needs root.
+"""
+from __future__ import annotations
+
+import os
+import stat
+
+from pam_mktemp_py import paths
+from pam_mktemp_py.directory import names, parent, private, stamp
+from pam_mktemp_py.directory.base import FLAGS, open_base
+from pam_mktemp_py.directory.place import Prepared, link
+from pam_mktemp_py.errors import DirectoryError
+from pam_mktemp_py.linux import acl as acls
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pam_mktemp_py.linux.accounts import Account
+
+_KINDS = {stat.S_IFLNK: "a symbolic link", stat.S_IFREG: "a file", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket",
+          stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFDIR: "a directory"}
+KEPT, MADE, MENDED, REPLACED, UNKNOWN = "kept", "made", "mended", "replaced", "unknown"
+
+
+class Seen:
+    """One directory: what is there now (None: nothing, or not to be seen) and what a login does with it.
+
+    `fate` is kept, made, mended (owner and mode set), replaced (moved aside, made anew) or unknown (needs root).
+    """
+
+    __slots__ = ("path", "found", "fate", "why")
+
+    def __init__(self, path: str, found: os.stat_result | None, fate: str, why: str = "") -> None:
+        self.path = path
+        self.found = found
+        self.fate = fate
+        self.why = why
+
+
+class Look:
+    """An account's directory as it is: .private, USER and the leaves in `chain`.
+
+    `refused` is why a login could not use the place at all. `stamp`, `append_only`: None where root is needed.
+    """
+
+    __slots__ = ("account", "base", "name", "name_why", "chain", "form", "acl", "stamp", "append_only", "refused")
+
+    def __init__(self, account: Account, base: str) -> None:
+        self.account = account
+        self.base = base
+        self.name = self.name_why = self.form = self.refused = ""
+        self.chain: list[Seen] = []
+        self.acl: bytes | None = None
+        self.stamp: str | None = None
+        self.append_only: bool | None = None
+
+    @property
+    def path(self) -> str:
+        """The account's directory."""
+        return f"{self.base.rstrip('/')}/{paths.PRIVATE}/{self.name}"
+
+    def prepared(self) -> Prepared:
+        """As prepare() would give it; device and inode are 0 and the stamp is '?' where they are not known."""
+        chain = []
+        for index, seen in enumerate(self.chain):
+            name = os.path.basename(seen.path)
+            if seen.found is not None and seen.fate == KEPT:
+                chain.append(link(name, seen.found))
+            else:
+                chain.append((name, 0, 0, 0, 0, (parent.MODE, private.CLOSED, private.LEAF)[min(index, 2)]))
+        acl = self.acl if self.form else acls.access_acl(self.account.uid)
+        return Prepared(self.base, self.form or "acl", chain, self.stamp or "?", acl, self.path)
+
+
+def look(account: Account, leaves: list[str], base: str = paths.BASE, state: str = paths.STATE) -> Look:
+    """Look at everything that prepare() would; nothing is raised for what is wrong, only noted."""
+    seen = Look(account, base)
+    seen.name, seen.name_why = directory_name(account, state)
+    try:
+        fd, seen.base = open_base(base)
+    except (DirectoryError, OSError) as error:
+        seen.refused = str(error)
+        return seen
+    try:
+        private_fd = _parent(seen, fd)
+    finally:
+        os.close(fd)
+    user_fd = None
+    if private_fd is not None:
+        try:
+            user_fd = _user(seen, private_fd, state)
+        finally:
+            os.close(private_fd)
+    else:
+        seen.chain.append(Seen(seen.path, None, MADE))
+    for leaf in leaves:
+        seen.chain.append(_leaf(seen, user_fd, leaf))
+    if user_fd is not None:
+        os.close(user_fd)
+    return seen
+
+
+def directory_name(account: Account, state: str) -> tuple[str, str]:
+    """The name that the next login uses below .private, and why."""
+    try:
+        name = names.recorded(account, state)
+    except PermissionError:
+        return names.wanted(account), "the account's name or uid; what was recorded needs root"
+    if account.uid == 0:
+        return "root", "uid 0"
+    if name is not None and name != str(account.uid):
+        return name, f"recorded for uid {account.uid}"
+    name = names.wanted(account)
+    return name, "the uid: the name is unsafe or too long for a path" if name.isdigit() else "the uid's first name"
+
+
+def opened(directory: int, name: str) -> tuple[int, bool] | None:
+    """A descriptor of any kind of entry, and whether it can be read and not only be looked at."""
+    try:
+        return os.open(name, FLAGS, dir_fd=directory), True
+    except OSError:
+        pass
+    try:
+        return os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory), False
+    except FileNotFoundError:
+        return None
+
+
+def described(found: os.stat_result) -> str:
+    """Kind, owner, group and mode in words."""
+    kind = _KINDS.get(stat.S_IFMT(found.st_mode), "of an unknown kind")
+    return f"{kind} of uid {found.st_uid}, gid {found.st_gid}, mode {found.st_mode & 0o7777:04o}"
+
+
+def _parent(seen: Look, base_fd: int) -> int | None:
+    path = f"{seen.base.rstrip('/')}/{paths.PRIVATE}"
+    entry = opened(base_fd, paths.PRIVATE)
+    if entry is None:
+        seen.chain.append(Seen(path, None, MADE))
+        return None
+    fd, readable = entry
+    found = os.fstat(fd)
+    if readable:
+        seen.append_only = not parent.unprotected(fd)
+    if parent.good(found):
+        seen.chain.append(Seen(path, found, KEPT))
+        return fd
+    ours = stat.S_ISDIR(found.st_mode) and found.st_uid == 0
+    wanted = f"must be a directory of uid 0, gid 0, mode {parent.MODE:04o}"
+    seen.chain.append(Seen(path, found, MENDED if ours else REPLACED, f"is {described(found)}, {wanted}"))
+    if ours:
+        return fd
+    os.close(fd)
+    return None
+
+
+def _user(seen: Look, private_fd: int, state: str) -> int | None:
+    try:
+        entry = opened(private_fd, seen.name)
+    except PermissionError:
+        seen.chain.append(Seen(seen.path, None, UNKNOWN))
+        return None
+    if entry is None:
+        seen.chain.append(Seen(seen.path, None, MADE))
+        return None
+    fd, readable = entry
+    found = os.fstat(fd)
+    seen.acl = _acl(fd) if stat.S_ISDIR(found.st_mode) else None
+    form = private.form_of(found, seen.acl, seen.account) if stat.S_ISDIR(found.st_mode) else None
+    if form is None:
+        listed = ", with another access list" if seen.acl is not None else ""
+        why = f"is {described(found)}{listed}, not as root makes it for {seen.account.name}"
+        seen.chain.append(Seen(seen.path, found, REPLACED, why))
+        os.close(fd)
+        return None
+    seen.form = form
+    fate, why = KEPT, ""
+    try:
+        seen.stamp = stamp.found(fd, seen.name, found, seen.account, state) if readable else None
+        if readable and seen.stamp is None:
+            fate, why = REPLACED, "its stamp is missing or another account's"
+    except PermissionError:
+        pass  # seen.stamp stays None: needs root
+    seen.chain.append(Seen(seen.path, found, fate, why))
+    if fate == KEPT:
+        return fd
+    os.close(fd)
+    return None
+
+
+def _acl(fd: int) -> bytes | None:
+    try:
+        return os.getxattr(f"/proc/self/fd/{fd}", acls.ACCESS)
+    except OSError:
+        return None
+
+
+def _leaf(seen: Look, fd: int | None, leaf: str) -> Seen:
+    path = f"{seen.path}/{leaf}"
+    if fd is None:
+        return Seen(path, None, UNKNOWN if seen.chain[1].fate == UNKNOWN else MADE)
+    try:
+        found = os.stat(leaf, dir_fd=fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return Seen(path, None, MADE)
+    except PermissionError:
+        return Seen(path, None, UNKNOWN)
+    if private.is_leaf(found):
+        return Seen(path, found, KEPT)
+    return Seen(path, found, REPLACED, f"is {described(found)}, must be a directory of uid 0, gid 0, "
+                f"mode {private.LEAF:04o}")
