@@ -30,27 +30,9 @@ build/shims/%.o: shims/%.c Makefile
 
 -include $(OBJECTS:.o=.d)
 
-# The planner's tree is made beside the old one and then takes its name as a whole, source and bytecode together:
-# so no login can run a mixture, and the bytecode never has to be compared with its source (unchecked-hash),
-# whose size and second may be the same after an upgrade.
 install: all
-	install -D -m 0644 $(MODULE) $(DESTDIR)$(SECURITYDIR)/pam_mktemp_py.so.new
-	mv -f $(DESTDIR)$(SECURITYDIR)/pam_mktemp_py.so.new $(DESTDIR)$(SECURITYDIR)/pam_mktemp_py.so
-	rm -rf $(DESTDIR)$(LIBDIR).new $(DESTDIR)$(LIBDIR).old
-	install -D -m 0644 contrib/planner/__main__.py $(DESTDIR)$(LIBDIR).new/__main__.py
-	find pam_mktemp_py -name '*.py' -exec install -D -m 0644 {} $(DESTDIR)$(LIBDIR).new/{} \;
-	$(PYTHON) -I -m compileall -q --invalidation-mode unchecked-hash -s $(DESTDIR)$(LIBDIR).new -p $(LIBDIR) \
-	    $(DESTDIR)$(LIBDIR).new
-	find $(DESTDIR)$(LIBDIR).new -type d -exec chmod 0755 {} + -o -type f -exec chmod 0644 {} +
-	if [ -e $(DESTDIR)$(LIBDIR) ]; then mv -T $(DESTDIR)$(LIBDIR) $(DESTDIR)$(LIBDIR).old; fi
-	mv -T $(DESTDIR)$(LIBDIR).new $(DESTDIR)$(LIBDIR)
-	rm -rf $(DESTDIR)$(LIBDIR).old
-	install -d -m 0755 $(DESTDIR)$(PREFIX)/bin
-	sed 's|@LIBDIR@|$(LIBDIR)|' contrib/pam-mktemp > build/pam-mktemp
-	install -m 0755 build/pam-mktemp $(DESTDIR)$(PREFIX)/bin/pam-mktemp
-	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/tmpfiles.d contrib/tmpfiles.d/*.conf
-	[ -e $(DESTDIR)$(SYSCONFDIR)/security/pam_mktemp.toml ] || \
-	    install -D -m 0644 contrib/pam_mktemp.toml $(DESTDIR)$(SYSCONFDIR)/security/pam_mktemp.toml
+	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SECURITYDIR='$(SECURITYDIR)' SYSCONFDIR='$(SYSCONFDIR)' \
+	    LIBDIR='$(LIBDIR)' PYTHON='$(PYTHON)' contrib/setup/install
 
 demo:
 	contrib/setup/machine demo
