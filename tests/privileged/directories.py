@@ -61,9 +61,9 @@ def assert_right(name: str, form: str = "acl", *, leaves: tuple[str, ...] = ("tm
     assert owner_and_mode(private) == "root:root 711 directory"
     if append is not None:
         assert append_only(private) == append
-    group = tool("id", "-gn", name)
-    assert owner_and_mode(user) == {"acl": "root:root 710 directory", "group": f"root:{group} 710 directory",
-                                    "owner": f"{entry.pw_name}:{group} 700 directory"}[form]
+    uid, gid = entry.pw_uid, entry.pw_gid
+    assert tool("stat", "-c", "%u:%g %a %F", user) == {
+        "acl": "0:0 710 directory", "group": f"0:{gid} 710 directory", "owner": f"{uid}:{gid} 700 directory"}[form]
     if form == "acl":
         assert acl(user) == ["user::rwx", f"user:{entry.pw_uid}:--x", "group::---", "mask::--x", "other::---"]
     else:
