@@ -9,6 +9,7 @@ shims/plan/plan.c; tests/twin.py reads it a second time as the oracle for both. 
     expires BOOTTIME_NS
     depends PATH absent | depends PATH DEV INO SIZE MTIME_NS CTIME_NS     (0 to 32)
     account NAME UID GID
+    lookup PATH DEV INO SIZE MTIME_NS CTIME_NS       (0 to 2)
     service NAME
     stage off|env
     reason TEXT
@@ -38,6 +39,7 @@ HEADER = f'pam-mktemp-plan {VERSION}'
 MAX_BYTES = 16384
 MAX_FIELD = 1024
 MAX_DEPENDS = 32
+MAX_LOOKUPS = 2
 MAX_LEAVES = 8
 MAX_SETENV = 32
 MAX_KEY = 240
@@ -61,14 +63,14 @@ class Plan:
     """
 
     __slots__ = (
-        'config', 'boot', 'expires_ns', 'depends', 'name', 'uid', 'gid', 'service', 'stage',
+        'config', 'boot', 'expires_ns', 'depends', 'name', 'uid', 'gid', 'lookups', 'service', 'stage',
         'reason', 'failure', 'form', 'base', 'directories', 'stamp', 'acl', 'environment',
     )
 
     def __init__(
         self, *, config: str, boot: str, expires_ns: int, depends: Iterable[Dependency],
         name: str, uid: int, gid: int, service: str, stage: str, reason: str, failure: str,
-        form: str = '', base: str = '', directories: Iterable[Directory] = (), stamp: str = '-',
+        lookups: Iterable[Dependency] = (), form: str = '', base: str = '', directories: Iterable[Directory] = (), stamp: str = '-',
         acl: bytes | None = None, environment: Iterable[tuple[str, str]] = (),
     ) -> None:
         self.config = config
@@ -78,6 +80,7 @@ class Plan:
         self.name = name
         self.uid = uid
         self.gid = gid
+        self.lookups = list(lookups)
         self.service = service
         self.stage = stage
         self.reason = reason
@@ -113,16 +116,23 @@ def _environment_name(name: str) -> str:
     return name
 
 
+def _depend(key: str, dependency: Dependency) -> str:
+    path, state = dependency
+    # Modulo 2^64 as in C: a time before 1970 or after 2262 must not make the plan unreadable.
+    fields = 'absent' if state is None else ' '.join([str(n % 2 ** 64) for n in state])
+    return f'{key} {_field(path)} {fields}'
+
+
 def _lines(plan: Plan) -> list[str]:
     lines = [
         HEADER, f'config {_field(plan.config)}', f'boot {_field(plan.boot)}',
         f'expires {plan.expires_ns}',
     ]
-    for path, state in plan.depends:
-        fields = 'absent' if state is None else ' '.join(map(str, state))
-        lines.append(f'depends {_field(path)} {fields}')
+    lines += [_depend('depends', dependency) for dependency in plan.depends]
+    lines.append(f'account {_field(plan.name)} {plan.uid} {plan.gid}')
+    lines += [_depend('lookup', dependency) for dependency in plan.lookups]
     lines += [
-        f'account {_field(plan.name)} {plan.uid} {plan.gid}', f'service {_field(plan.service)}',
+        f'service {_field(plan.service)}',
         f'stage {plan.stage}', f'reason {_field(plan.reason)}', f'fail {plan.failure}',
     ]
     if plan.stage != 'off':
@@ -141,7 +151,7 @@ def encode(plan: Plan) -> bytes:
     Raises PlanError where a reader would refuse it: a field that is empty, longer than 1,024 bytes
     or holds NUL, too many of a kind, more than 16 KiB in all.
     """
-    if len(plan.depends) > MAX_DEPENDS or len(plan.environment) > MAX_SETENV:
+    if len(plan.depends) > MAX_DEPENDS or len(plan.lookups) > MAX_LOOKUPS or len(plan.environment) > MAX_SETENV:
         raise PlanError(f'more than {MAX_DEPENDS} files or {MAX_SETENV} variables')
     if plan.stage != 'off' and not 3 <= len(plan.directories) <= 2 + MAX_LEAVES:
         raise PlanError(f'{len(plan.directories)} directories, not 3 to {2 + MAX_LEAVES}')

@@ -19,7 +19,7 @@ from pam_mktemp_py.directory import prepare
 from pam_mktemp_py.errors import AccountError, Error
 from pam_mktemp_py.linux import accounts, boot
 from pam_mktemp_py.policy import decide
-from pam_mktemp_py.sessions import plans, records
+from pam_mktemp_py.sessions import lookup, plans, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ def plan_of(
     made = plan.Plan(
         config=request.config, boot=boot.boot_id(), depends=config.depends,
         expires_ns=now + (RECENT_NS if config.recent else config.fresh_for * 1_000_000_000),
-        name=request.user, uid=account.uid, gid=account.gid, service=request.service,
+        name=request.user, uid=account.uid, gid=account.gid, lookups=lookup.proof(account),
+        service=request.service,
         stage=decision.stage, reason=decision.reason, failure=decision.failure,
     )
     if ready is not None:

@@ -21,6 +21,7 @@ LINES = (
     ('expires', NUMBER, 1, 1),
     ('depends', rf'{FIELD} (?:absent|{NUMBER}(?: {NUMBER}){{4}})', 0, 32),
     ('account', rf'{FIELD} {NUMBER} {NUMBER}', 1, 1),
+    ('lookup', rf'{FIELD} (?:absent|{NUMBER}(?: {NUMBER}){{4}})', 0, 2),
     ('service', FIELD, 1, 1),
     ('stage', r'off|env', 1, 1),
     ('reason', FIELD, 1, 1),
@@ -61,12 +62,12 @@ def _values(key: str, rest: str) -> list[bytes]:
     for field in fields:
         _check_spelling(field)
     values = [_decode(field) for field in fields]
-    if key in ('config', 'base', 'depends'):
+    if key in ('config', 'base', 'depends', 'lookup'):
         _must(values[0].startswith(b'/'), 'path not absolute')
     if key == 'dir':
         _must(b'/' not in values[0] and values[0] not in (b'.', b'..'), 'directory name')
-    numbers = {'expires': values[:1], 'depends': values[1:], 'account': values[1:], 'dir': values[1:5]}
-    if not (key == 'depends' and values[1] == b'absent'):
+    numbers = {'expires': values[:1], 'depends': values[1:], 'lookup': values[1:], 'account': values[1:], 'dir': values[1:5]}
+    if values[1:] != [b'absent']:
         for number in numbers.get(key, []):
             _must(int(number) <= U64, 'number too large')
     for number in {'account': values[1:], 'dir': values[3:5]}.get(key, []):

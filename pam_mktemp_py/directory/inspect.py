@@ -16,6 +16,7 @@ from pam_mktemp_py.linux import acl as acls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pam_mktemp_py.directory.place import Chain
     from pam_mktemp_py.linux.accounts import Account
 
 _KINDS = {stat.S_IFLNK: "a symbolic link", stat.S_IFREG: "a file", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket",
@@ -166,7 +167,7 @@ def _user(seen: Look, private_fd: int, state: str) -> int | None:
         return None
     fd, readable = entry
     found = os.fstat(fd)
-    seen.acl = _acl(fd) if stat.S_ISDIR(found.st_mode) else None
+    seen.acl = _attribute(f"/proc/self/fd/{fd}", acls.ACCESS, True) if stat.S_ISDIR(found.st_mode) else None
     form = private.form_of(found, seen.acl, seen.account) if stat.S_ISDIR(found.st_mode) else None
     if form is None:
         listed = ", with another access list" if seen.acl is not None else ""
@@ -189,13 +190,6 @@ def _user(seen: Look, private_fd: int, state: str) -> int | None:
     return None
 
 
-def _acl(fd: int) -> bytes | None:
-    try:
-        return os.getxattr(f"/proc/self/fd/{fd}", acls.ACCESS)
-    except OSError:
-        return None
-
-
 def _leaf(seen: Look, fd: int | None, leaf: str) -> Seen:
     path = f"{seen.path}/{leaf}"
     if fd is None:
@@ -210,3 +204,39 @@ def _leaf(seen: Look, fd: int | None, leaf: str) -> Seen:
         return Seen(path, found, KEPT)
     return Seen(path, found, REPLACED, f"is {described(found)}, must be a directory of uid 0, gid 0, "
                 f"mode {private.LEAF:04o}")
+
+
+def unlike(base: str, chain: Chain, planned_stamp: str, planned_acl: bytes | None) -> str:
+    """How the directory differs from what a plan says, or '': the questions of shims/plan/check.c. Needs root."""
+    try:
+        fd, real = open_base(base)
+    except (DirectoryError, OSError) as error:
+        return str(error)
+    try:
+        if real != base:
+            return f"{base} is {real} now"
+        for index, planned in enumerate(chain):
+            path = "/".join([base.rstrip("/"), *(name for name, *_ in chain[:min(index, 2)]), planned[0]])
+            try:
+                found = os.stat(path, follow_symlinks=False)
+            except FileNotFoundError:
+                return f"{path} is gone"
+            if link(planned[0], found) != planned or not stat.S_ISDIR(found.st_mode):
+                return f"{path} is not the directory that was planned, or has another owner or mode"
+        path = "/".join([base.rstrip("/"), chain[0][0], chain[1][0]])
+        if _attribute(path, acls.ACCESS) != planned_acl:
+            return f"{path} has another access list"
+        if planned_stamp != stamp.ELSEWHERE and _attribute(path, stamp.ATTRIBUTE) != os.fsencode(planned_stamp):
+            return f"{path} has another stamp"
+        return ""
+    except OSError as error:
+        return str(error)
+    finally:
+        os.close(fd)
+
+
+def _attribute(path: str, name: str, follow: bool = False) -> bytes | None:
+    try:
+        return os.getxattr(path, name, follow_symlinks=follow)
+    except OSError:
+        return None

@@ -74,7 +74,7 @@ def _belongs(fields: list[str], account: Account) -> bool:
     """uid and name must both still be this account's: either alone may have been given out again."""
     if len(fields) != 4 or fields[0] != "1" or fields[1] != str(account.uid):
         return False
-    name = _decoded(fields[2])
+    name = decoded(fields[2])
     return name in (account.name, account.canonical) or names.uid_of(name) == account.uid
 
 
@@ -86,7 +86,8 @@ def _encoded(name: str) -> str:
     return "".join([chr(b) if 0x21 <= b <= 0x7e and b != 0x25 else f"%{b:02X}" for b in os.fsencode(name)])
 
 
-def _decoded(text: str) -> str:
+def decoded(text: str) -> str:
+    """The account name in a stamp; '' for what was not written by us."""
     head, *rest = text.split("%")
     try:
         return head + os.fsdecode(b"".join([bytes([int(r[:2], 16)]) + r[2:].encode("ascii") for r in rest]))

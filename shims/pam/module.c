@@ -18,6 +18,7 @@
 #define OFF "/etc/security/pam_mktemp.off"
 #define MEMO_NS (30 * 1000000000ull) /* how long a failure is remembered */
 #define MEMO_MAX 1024
+#define UNKNOWN ((uid_t)-1)
 #define EXPORT __attribute__((visibility("default")))
 
 /* How far a plan can be trusted; each includes those before it. */
@@ -39,16 +40,17 @@ static void read_arguments(struct session *session, int argc, const char **argv)
 			say(session, LOG_ERR, "argument-unknown", argv[i]);
 }
 
-static const char *identify(struct session *session)
+/* Who logs in. A plan made from /etc/passwd as it is now has the answer; else NSS is asked, which in a
+ * fresh process costs as much as all the rest. */
+static const char *identify(struct session *session, const struct plan *plan, enum trust trust)
 {
 	const struct passwd *account;
 
-	if (geteuid())
-		return "the program that opens the session is not root";
-	if (!session->user || !session->service)
-		return "the session has no account or no service";
-	if (!plan_key(session->key, session->user, session->service))
-		return "the name of account and service is empty or too long";
+	if (trust >= READABLE && !strcmp(plan->name, session->user) && plan_knows_account(plan)) {
+		session->uid = plan->uid;
+		session->gid = plan->gid;
+		return NULL;
+	}
 	account = pam_modutil_getpwnam(session->pamh, session->user);
 	if (!account)
 		return "the account is unknown, or its directory service is down";
@@ -57,14 +59,18 @@ static const char *identify(struct session *session)
 	return NULL;
 }
 
-static enum trust load(const struct session *session, struct plan *plan, const char **why)
+static enum trust load(struct session *session, struct plan *plan, const char **why)
 {
 	char path[PLAN_KEY + 64];
+	const char *unreadable;
 
 	(void)stpcpy(stpcpy(path, RUN "/plans/"), session->key);
-	*why = plan_load(plan, path);
-	if (*why)
-		return UNREADABLE;
+	unreadable = plan_load(plan, path);
+	*why = session->uid == UNKNOWN ? identify(session, plan, unreadable ? UNREADABLE : READABLE) : NULL;
+	if (unreadable || *why) {
+		*why = *why ? *why : unreadable;
+		return unreadable ? UNREADABLE : READABLE;
+	}
 	*why = "the plan is for another account, service or configuration";
 	if (strcmp(plan->name, session->user) || strcmp(plan->service, session->service) ||
 	    strcmp(plan->config, session->config) || plan->uid != session->uid ||
@@ -138,50 +144,54 @@ static const char *verify_and_apply(const struct session *session, const struct 
 
 static int give_up(struct session *session, const struct plan *plan, bool closed, const char *why)
 {
-	bool deny = closed && session->uid; /* any user can fill /tmp: root gets in all the same */
+	/* Any user can fill /tmp: root gets in all the same, also while its uid cannot be looked up. */
+	bool root = !session->uid || (session->uid == UNKNOWN && session->user && !strcmp(session->user, "root"));
 
-	say(session, LOG_ERR, deny ? "failed-closed" : "failed-open", why);
-	if (!deny) {
-		if (session->key[0])
-			(void)record_open(session, plan, -1, "failed-open", why);
-		return PAM_SUCCESS;
+	say(session, LOG_ERR, closed && !root ? "failed-closed" : "failed-open", why);
+	if (closed && !root) {
+		pam_error(session->pamh, "pam_mktemp_py: no private temporary directory (%s); refused by policy", why);
+		return PAM_SESSION_ERR;
 	}
-	pam_error(session->pamh, "pam_mktemp_py: no private temporary directory (%s); refused by policy",
-		  why);
-	return PAM_SESSION_ERR;
+	if (session->uid != UNKNOWN)
+		(void)record_open(session, plan, -1, "failed-open", why);
+	return PAM_SUCCESS;
+}
+
+static const char *can_serve(struct session *session)
+{
+	if (geteuid())
+		return "the program that opens the session is not root";
+	if (!session->user || !session->service)
+		return "the session has no account or no service";
+	if (!plan_key(session->key, session->user, session->service))
+		return "the name of account and service is empty or too long";
+	return NULL;
 }
 
 static int open_session(struct session *session, struct plan *plan)
 {
-	const char *why = identify(session);
+	const char *why = can_serve(session), *failed = NULL;
 	char memo[MEMO_MAX];
-	bool closed = session->closed;
-	enum trust trust;
+	bool known, closed = session->closed;
+	enum trust trust = UNREADABLE;
 
-	if (why) {
-		session->key[0] = '\0';
+	if (why)
 		return give_up(session, NULL, closed, why);
-	}
 	trust = load(session, plan, &why);
 	if (trust == FRESH && !(why = verify_and_apply(session, plan)))
 		return PAM_SUCCESS;
 	if (session->debug)
 		say(session, LOG_DEBUG, "plan-stale", why);
-	if (remembered("@planner", memo, &closed) ||
-	    remembered(session->key, memo, &closed))
-		why = memo;
-	else {
-		const char *failed = planner_ask(session);
-
+	known = remembered("@planner", memo, &closed) || remembered(session->key, memo, &closed);
+	if (session->uid != UNKNOWN && !known) {
+		failed = planner_ask(session);
 		trust = load(session, plan, &why);
 		if (trust == FRESH && !(why = verify_and_apply(session, plan)))
 			return PAM_SUCCESS;
-		if (remembered(session->key, memo, &closed) ||
-		    remembered("@planner", memo, &closed))
-			why = memo;
-		else if (failed)
-			why = failed;
+		known = remembered(session->key, memo, &closed) || remembered("@planner", memo, &closed);
 	}
+	if (known || failed)
+		why = known ? memo : failed;
 	if (trust >= OF_THIS_LOGIN && !verify_and_apply(session, plan)) {
 		say(session, LOG_WARNING, "plan-expired", why);
 		return PAM_SUCCESS;
@@ -193,7 +203,7 @@ static int open_session(struct session *session, struct plan *plan)
 
 EXPORT int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
-	struct session session = {.pamh = pamh};
+	struct session session = {.pamh = pamh, .uid = UNKNOWN};
 	struct stat off;
 	struct plan *plan;
 	const void *item = NULL;

@@ -148,20 +148,22 @@ static int run_planner(const struct job *job)
 	return status;
 }
 
-static bool take_slot(unsigned slot)
+/* 0 if it is ours now, else the reason: EWOULDBLOCK if a planner has it. */
+static int take_slot(unsigned slot)
 {
 	char name[] = "slots/00";
-	int at;
+	int at, cause;
 
 	name[6] = (char)('0' + slot / 10);
 	name[7] = (char)('0' + slot % 10);
 	/* not closed on exec: the slot is taken for as long as the planner lives */
 	at = open(name, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
 	if (at >= 0 && !flock(at, LOCK_EX | LOCK_NB))
-		return true;
+		return 0;
+	cause = errno;
 	if (at >= 0)
 		close(at);
-	return false;
+	return cause;
 }
 
 /* At most one planner per processor; one that runs serves all requests that wait, and takes each
@@ -171,14 +173,17 @@ static int wait_and_run(const struct job *job)
 	uint64_t start = now_ms();
 	cpu_set_t all;
 	unsigned slot, slots = 1;
+	int cause = 0;
 
 	(void)!symlink(job->session->config, job->request);
 	if (!sched_getaffinity(0, sizeof all, &all) && CPU_COUNT(&all) <= SLOTS_MAX)
 		slots = (unsigned)CPU_COUNT(&all);
 	do {
 		for (slot = 0; slot < slots; slot++)
-			if (take_slot(slot))
+			if (!(cause = take_slot(slot)))
 				return run_planner(job);
+		if (cause != EWOULDBLOCK) /* /run is full or broken: waiting mends nothing */
+			return 126;
 		(void)poll(NULL, 0, WAKE_MS);
 		if (faccessat(AT_FDCWD, job->request, F_OK, AT_SYMLINK_NOFOLLOW) && errno == ENOENT)
 			return 0;
@@ -212,7 +217,8 @@ const char *planner_ask(const struct session *session)
 	(void)snprintf(job.unstartable, sizeof job.unstartable, "%" PRIu64 " - the planner cannot be started",
 		       plan_now());
 	sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (pthread_sigmask(SIG_SETMASK, &all, &before))
+		return "signals cannot be blocked";
 	helper = syscall(SYS_clone, CLONE_PIDFD, NULL, &pidfd, NULL, NULL);
 	if (helper == 0)
 		help(&job);
@@ -230,7 +236,7 @@ const char *planner_ask(const struct session *session)
 	case 125:
 		return "the planner's helper cannot become root";
 	case 126:
-		return RUN " cannot be made";
+		return RUN " cannot be made or is full";
 	default:
 		return helper < 0 ? "no process is left for the planner" : "the planner failed";
 	}

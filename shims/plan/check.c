@@ -80,6 +80,16 @@ static bool unchanged(const struct plan_depend *depend)
 	       in_ns(now.st_ctim) == depend->ctime;
 }
 
+bool plan_knows_account(const struct plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->lookups; i++)
+		if (!unchanged(&plan->lookup[i]))
+			return false;
+	return plan->lookups > 0;
+}
+
 const char *plan_is_fresh(const struct plan *plan)
 {
 	struct stat about;

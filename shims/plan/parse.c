@@ -7,7 +7,7 @@
 #define FIELDS 6
 #define ID_MAX 4294967294u /* (uid_t)-1 means 'no change' to chown */
 
-enum rule { HEADER, CONFIG, BOOT, EXPIRES, DEPENDS, ACCOUNT, SERVICE, STAGE, REASON, FAIL, FORM, BASE,
+enum rule { HEADER, CONFIG, BOOT, EXPIRES, DEPENDS, ACCOUNT, LOOKUP, SERVICE, STAGE, REASON, FAIL, FORM, BASE,
 	    DIR, STAMP, ACL, SETENV, RULES };
 
 static const struct {
@@ -17,6 +17,7 @@ static const struct {
 	[HEADER] = {"pam-mktemp-plan", 1, 1, 1}, [CONFIG] = {"config", 1, 1, 1},
 	[BOOT] = {"boot", 1, 1, 1},		 [EXPIRES] = {"expires", 1, 1, 1},
 	[DEPENDS] = {"depends", 6, 0, PLAN_DEPENDS}, [ACCOUNT] = {"account", 3, 1, 1},
+	[LOOKUP] = {"lookup", 6, 0, PLAN_LOOKUPS},
 	[SERVICE] = {"service", 1, 1, 1},	 [STAGE] = {"stage", 1, 1, 1},
 	[REASON] = {"reason", 1, 1, 1},		 [FAIL] = {"fail", 1, 1, 1},
 	[FORM] = {"form", 1, 1, 1},		 [BASE] = {"base", 1, 1, 1},
@@ -152,6 +153,7 @@ static bool store(struct plan *plan, enum rule rule, const char *const *f, size_
 	case ACCOUNT:
 		plan->name = f[0];
 		return number32(f[1], &plan->uid) && number32(f[2], &plan->gid);
+	case LOOKUP: plan->lookups = count + 1; return depend(&plan->lookup[count], f, fields);
 	case SERVICE: return (plan->service = f[0]) != NULL;
 	case STAGE: return one_of(&plan->stage, f[0], "off", "env", "env");
 	case REASON: return (plan->reason = f[0]) != NULL;
@@ -195,7 +197,7 @@ const char *plan_parse(struct plan *plan, size_t size)
 	char *at = plan->text, *end = at + size;
 	enum rule rule;
 
-	plan->depends = plan->dirs = plan->setenvs = plan->acl_size = 0;
+	plan->depends = plan->lookups = plan->dirs = plan->setenvs = plan->acl_size = 0;
 	plan->form = plan->base = plan->stamp = "-";
 	for (rule = 0; rule < RULES; rule++) {
 		size_t count, key = strlen(rules[rule].key);
@@ -209,7 +211,7 @@ const char *plan_parse(struct plan *plan, size_t size)
 				return "a line too many of a kind";
 			at += key + 1;
 			fields = split(&at, end, f);
-			if (fields != rules[rule].fields && !(rule == DEPENDS && fields == 2))
+			if (fields != rules[rule].fields && !(rules[rule].fields == 6 && fields == 2 && rule != DIR))
 				return "a line with a field missing, empty, too long or too many";
 			if (!store(plan, rule, f, fields, count))
 				return "a value that the format does not allow";

@@ -8,6 +8,7 @@
 
 #define PLAN_MAX 16384
 #define PLAN_DEPENDS 32
+#define PLAN_LOOKUPS 2
 #define PLAN_DIRS 10
 #define PLAN_SETENV 32
 #define PLAN_KEY_MAX 240
@@ -34,8 +35,9 @@ struct plan {
 	uint64_t expires;
 	uint32_t uid, gid;
 	bool closed; /* the failure policy */
-	size_t depends, dirs, setenvs, acl_size;
+	size_t depends, lookups, dirs, setenvs, acl_size;
 	struct plan_depend depend[PLAN_DEPENDS];
+	struct plan_depend lookup[PLAN_LOOKUPS];
 	struct plan_dir dir[PLAN_DIRS];
 	struct plan_setenv setenv[PLAN_SETENV];
 	unsigned char acl[256];
@@ -58,6 +60,9 @@ const char *plan_load(struct plan *plan, const char *path);
 
 /* NULL if nothing that the plan depends on has changed and its time is not over. */
 const char *plan_is_fresh(const struct plan *plan);
+
+/* Whether the account is still what the plan says, without asking for it: what answered is unchanged. */
+bool plan_knows_account(const struct plan *plan);
 
 /* Opens the account's directory after checking it and each of its ancestors.
  * A descriptor of 3 or above, or -1 and why. */

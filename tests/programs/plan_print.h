@@ -26,18 +26,10 @@ static void print_line(FILE *to, const char *key, const char *text)
 	putc('\n', to);
 }
 
-static void plan_print(FILE *to, const struct plan *plan)
+static void print_depends(FILE *to, const char *key, const struct plan_depend *d, size_t count)
 {
-	size_t i;
-
-	fputs("pam-mktemp-plan 1\n", to);
-	print_line(to, "config", plan->config);
-	print_line(to, "boot", plan->boot);
-	fprintf(to, "expires %llu\n", (unsigned long long)plan->expires);
-	for (i = 0; i < plan->depends; i++) {
-		const struct plan_depend *d = &plan->depend[i];
-
-		fputs("depends", to);
+	for (; count--; d++) {
+		fputs(key, to);
 		print_field(to, d->path);
 		if (d->absent)
 			fputs(" absent\n", to);
@@ -46,9 +38,21 @@ static void plan_print(FILE *to, const struct plan *plan)
 				(unsigned long long)d->ino, (unsigned long long)d->size,
 				(unsigned long long)d->mtime, (unsigned long long)d->ctime);
 	}
+}
+
+static void plan_print(FILE *to, const struct plan *plan)
+{
+	size_t i;
+
+	fputs("pam-mktemp-plan 1\n", to);
+	print_line(to, "config", plan->config);
+	print_line(to, "boot", plan->boot);
+	fprintf(to, "expires %llu\n", (unsigned long long)plan->expires);
+	print_depends(to, "depends", plan->depend, plan->depends);
 	fputs("account", to);
 	print_field(to, plan->name);
 	fprintf(to, " %u %u\n", plan->uid, plan->gid);
+	print_depends(to, "lookup", plan->lookup, plan->lookups);
 	print_line(to, "service", plan->service);
 	print_line(to, "stage", plan->stage);
 	print_line(to, "reason", plan->reason);

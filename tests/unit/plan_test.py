@@ -31,7 +31,7 @@ directories = st.lists(
 def plans(draw: st.DrawFn) -> plan.Plan:
     common = {
         'config': draw(path), 'boot': draw(text), 'expires_ns': draw(u64),
-        'depends': draw(st.lists(depends, max_size=6)), 'name': draw(text), 'uid': draw(id_),
+        'depends': draw(st.lists(depends, max_size=6)), 'lookups': draw(st.lists(depends, max_size=2)), 'name': draw(text), 'uid': draw(id_),
         'gid': draw(id_), 'service': draw(text), 'reason': draw(text),
         'failure': draw(st.sampled_from(['open', 'closed'])),
     }
@@ -141,7 +141,7 @@ def a_plan(**changes: object) -> plan.Plan:
 
 @pytest.mark.parametrize('changes', [
     {'reason': ''}, {'reason': 'a\0b'}, {'reason': 'x' * 1025}, {'depends': [('/x', None)] * 33},
-    {'directories': [('a', 1, 1, 1, 1, 1)] * 2}, {'directories': [('a', 1, 1, 1, 1, 1)] * 11},
+    {'lookups': [('/x', None)] * 3}, {'directories': [('a', 1, 1, 1, 1, 1)] * 2}, {'directories': [('a', 1, 1, 1, 1, 1)] * 11},
     {'environment': [('A=B', 'x')]}, {'environment': [('', 'x')]}, {'environment': [('1A', 'x')]},
     {'environment': [('A' * 1025, 'x')]},
     {'environment': [('A', 'x')] * 33}, {'environment': [('A', 'é' * 400)] * 20},
