@@ -41,6 +41,9 @@ demo:
 
 test:
 	contrib/setup/machine test
+	@$(MAKE) -s all
+	tests/sandbox/enter /usr/bin/python3 contrib/demo/demo.py > build/demo.log || { cat build/demo.log; exit 1; }
+	$(MAKE) -s fuzz > build/fuzz.log 2>&1 || { tail -n 40 build/fuzz.log; exit 1; }
 	PAM_MKTEMP_MUST_WORK=1 build/venv/bin/tox run -e fast,real
 
 build/tests/fuzz/%: tests/fuzz/%.c $(wildcard shims/plan/*.[ch])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,34 @@ def test_orphans_are_reaped() -> None:
     states = [Path(f"/proc/{pid}/stat").read_text().rsplit(")")[-1].split()[0]
               for pid in os.listdir("/proc") if pid.isdigit() and Path(f"/proc/{pid}/stat").exists()]
     assert "Z" not in states
+
+
+def test_kill_9_of_the_caller_leaves_nothing(tmp_path: Path) -> None:
+    """A sandbox in the sandbox; its caller dies without a word."""
+    enter = Path(__file__).parents[1] / "sandbox/enter"
+    bare = os.environ | {"PAM_MKTEMP_SANDBOX_BARE": "1"}
+    works = subprocess.run([enter, "true"], env=bare, capture_output=True, text=True)
+    capabilities.need(works.returncode == 0, f"a sandbox in a sandbox: {works.stderr}")
+    mounts = Path("/proc/self/mounts").read_text()
+    script = 'echo "$0 inside"; exec sleep 987654'
+    with subprocess.Popen(["sh", "-c", '"$@"; true', "sh", enter, "sh", "-c", script], env=bare, text=True,
+                          stdout=subprocess.PIPE) as caller:
+        assert caller.stdout is not None and caller.stdout.readline() == "sh inside\n"
+        assert subprocess.run(["pgrep", "-f", "sleep 987654"], capture_output=True).returncode == 0
+        caller.kill()
+    end = time.monotonic() + 5
+    while subprocess.run(["pgrep", "-f", "sandbox/init.py sh -c echo"], capture_output=True).returncode == 0:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert subprocess.run(["pgrep", "-fx", "sleep 987654"], capture_output=True).returncode == 1
+    assert Path("/proc/self/mounts").read_text() == mounts
+
+
+def test_exit_status_and_signals_are_handed_on() -> None:
+    enter = Path(__file__).parents[1] / "sandbox/enter"
+    bare = os.environ | {"PAM_MKTEMP_SANDBOX_BARE": "1"}
+    for command, status in (("exit 7", 7), ("kill -TERM $$", 143)):
+        assert subprocess.run([enter, "sh", "-c", command], env=bare, capture_output=True).returncode == status
 
 
 def test_syslog(syslog) -> None:
