@@ -90,16 +90,16 @@ def main() -> int:
     """0: every goal met; 1: one missed; 2: usage; 3: could not measure."""
     args = arguments()
     try:
+        if not args.json:
+            import table  # first of all: a missing rich should not be found out after the measurement
         arena.enter()
         report = benchmark(args)
-    except (arena.ArenaError, OSError) as error:
+    except (arena.ArenaError, ImportError, OSError) as error:
         print(f"session.py: {error}", file=sys.stderr)
         return 3
     if args.json:
         print(report.as_json())
     else:
-        import table
-
         table.show(report)
     return 0 if all(goal.met for goal in report.goals) else 1
 
