@@ -2,7 +2,7 @@
 
 Started by the PAM module as root (shims/pam/start.c) when there is no fresh plan:
 
-    /usr/bin/python3 -I -S -B /usr/lib/pam-mktemp USER SERVICE CONFIG
+    /usr/bin/python3 -I -S -B /usr/lib/pam-mktemp/__main__.py USER SERVICE CONFIG
 
 Its exit status is advice: 0 all is well, 1 no plan could be made (the reason is remembered and logged).
 What it must not do: read the account's home, trust the caller's environment, or import what makes a

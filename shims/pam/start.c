@@ -36,7 +36,7 @@
 #endif
 
 #define PYTHON "/usr/bin/python3"
-#define PLANNER "/usr/lib/pam-mktemp"
+#define PLANNER "/usr/lib/pam-mktemp/__main__.py"
 #define PLANNER_MS 5000
 #define SLOT_MS 10000
 #define WAKE_MS 10
