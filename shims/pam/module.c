@@ -150,7 +150,7 @@ static int give_up(struct session *session, const struct plan *plan, bool closed
 	say(session, LOG_ERR, closed && !root ? "failed-closed" : "failed-open", why);
 	if (closed && !root) {
 		pam_error(session->pamh, "pam_mktemp_py: no private temporary directory (%s); refused by policy", why);
-		return PAM_SESSION_ERR;
+		return PAM_PERM_DENIED; /* sudo goes on after PAM_SESSION_ERR */
 	}
 	if (session->uid != UNKNOWN)
 		(void)record_open(session, plan, -1, "failed-open", why);

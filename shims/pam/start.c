@@ -37,6 +37,7 @@
 
 #define PYTHON "/usr/bin/python3"
 #define PLANNER "/usr/lib/pam-mktemp/__main__.py"
+#define MEMO "failures/@planner"
 #define PLANNER_MS 5000
 #define SLOT_MS 10000
 #define WAKE_MS 10
@@ -142,8 +143,8 @@ static int run_planner(const struct job *job)
 	}
 	status = child < 0 ? 127 : await(pidfd, PLANNER_MS);
 	if (status == LATE || status > 1) { /* not this account's own failure: nobody need wait for the next */
-		(void)unlink("failures/@planner");
-		(void)!symlink(status == LATE ? job->late : job->unstartable, "failures/@planner");
+		(void)unlink(MEMO);
+		(void)!symlink(status == LATE ? job->late : job->unstartable, MEMO);
 	}
 	return status;
 }
@@ -166,6 +167,11 @@ static int take_slot(unsigned slot)
 	return cause;
 }
 
+static bool is_gone(const char *name)
+{
+	return faccessat(AT_FDCWD, name, F_OK, AT_SYMLINK_NOFOLLOW) && errno == ENOENT;
+}
+
 /* At most one planner per processor; one that runs serves all requests that wait, and takes each
  * away when it is done. */
 static int wait_and_run(const struct job *job)
@@ -175,6 +181,7 @@ static int wait_and_run(const struct job *job)
 	unsigned slot, slots = 1;
 	int cause = 0;
 
+	(void)unlink(MEMO); /* it is over, or this would not wait */
 	(void)!symlink(job->session->config, job->request);
 	if (!sched_getaffinity(0, sizeof all, &all) && CPU_COUNT(&all) <= SLOTS_MAX)
 		slots = (unsigned)CPU_COUNT(&all);
@@ -185,7 +192,7 @@ static int wait_and_run(const struct job *job)
 		if (cause != EWOULDBLOCK) /* /run is full or broken: waiting mends nothing */
 			return 126;
 		(void)poll(NULL, 0, WAKE_MS);
-		if (faccessat(AT_FDCWD, job->request, F_OK, AT_SYMLINK_NOFOLLOW) && errno == ENOENT)
+		if (is_gone(job->request) || !is_gone(MEMO)) /* served, or planners have come to fail */
 			return 0;
 	} while (now_ms() - start < SLOT_MS);
 	return 124;
