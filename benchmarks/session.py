@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import time
@@ -64,6 +65,10 @@ def benchmark(args: argparse.Namespace) -> Report:
         few = [one for one in everyone if one.name in CROWDED]
         crowded = phase(f"with {args.directories} directories", driver, few, report)
         report.goals += figures.crowded_goals(quiet, crowded)
+    # Last, since it cannot be taken back: plans no longer know their account and NSS is asked.
+    os.utime("/etc/passwd")
+    named = {"permit", c.OURS, *(path.stem for path in args.module)}
+    phase("after a change of /etc/passwd", driver, [one for one in everyone if one.name in named], report)
     return report
 
 
