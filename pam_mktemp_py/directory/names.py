@@ -33,9 +33,9 @@ def wanted(account: Account) -> str:
     """The name for a new directory: the uid's first account name if that is safe, else the uid."""
     if account.uid == 0:
         return "root"
-    name = account.canonical
+    name = account.canonical or account.name
     # passwd may give uid 7 the name 'x' and the name 'x' the uid 8: then two would fight for 'x'.
-    if usable(name) and uid_of(name) == account.uid:
+    if usable(name) and (name == account.name or uid_of(name) == account.uid):
         return name
     return str(account.uid)
 

@@ -80,9 +80,11 @@ def test_an_account_called_root_that_is_not(passwd) -> None:
 
 
 def test_an_account_that_only_a_name_service_knows() -> None:
+    """Not to be found by its uid, as when the service fails in between."""
     done = prepare(Account("ldap", 70001, 70001, ""), ["tmp"])
-    assert done.path == "/tmp/.private/70001"
-    assert prepare(Account("ldap", 70001, 70001, ""), ["tmp"]).chain == done.chain and asides() == []
+    assert done.path == "/tmp/.private/ldap"
+    assert prepare(Account("ldap", 70001, 70001, "ldap"), ["tmp"]).chain == done.chain and asides() == []
+    assert prepare(Account("DOM\\ldap", 70002, 70001, ""), ["tmp"]).path == "/tmp/.private/70002"
 
 
 def test_recycled_name(passwd) -> None:
@@ -133,7 +135,7 @@ def test_name_and_uid_recycled_crosswise(passwd) -> None:
 def test_where_the_owners_are_written() -> None:
     prepare(Account("ldap", 70001, 70001, ""), ["tmp"])
     assert owner_and_mode("/var/lib/pam-mktemp") == "root:root 700 directory"
-    assert os.readlink("/var/lib/pam-mktemp/owners/70001") == "70001"
+    assert os.readlink("/var/lib/pam-mktemp/owners/70001") == "ldap"
 
 
 @pytest.mark.parametrize("planted", ["../../etc", "/etc", "..", "root", ".new", "a/b", ""])
