@@ -120,7 +120,7 @@ def apply(plan: dict[str, list[list[bytes]]]) -> dict[str, str] | None:
     """What a session must find in its environment, or None if the directory is not as planned."""
     if plan['stage'] == [[b'off']]:
         return {}
-    path = os.path.normpath(plan['base'][0][0])
+    path = plan['base'][0][0]
     try:
         if not _safe_ancestors(path):
             return None
