@@ -14,7 +14,7 @@ import pytest
 
 from tests.privileged.directories import assert_right
 from tests.privileged.logins.session import (
-    WITNESS, all_four, assert_none_open, assert_recorded, eventually, let_go, login, witness_report
+    WITNESS, all_four, assert_none_open, assert_recorded, eventually, let_go, login, witness_report,
 )
 
 pytestmark = pytest.mark.usefixtures("machine")

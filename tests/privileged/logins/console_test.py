@@ -4,10 +4,13 @@ from __future__ import annotations
 import os
 import pty
 import threading
+from collections.abc import Callable
 
 import pytest
 
-from tests.privileged.logins.session import WITNESS, assert_none_open, assert_private, let_go, witness_report
+from tests.privileged.logins.session import (
+    PLANNER, WITNESS, assert_none_open, assert_private, away, let_go, witness_report,
+)
 from tests.sandbox.accounts import CLEAN
 
 pytestmark = pytest.mark.usefixtures("machine")
@@ -56,3 +59,12 @@ def test_a_session(name: str) -> None:
     let_go("one")
     assert console.end() == 0, console.shown
     assert_none_open()
+
+
+def test_refused_by_policy(stack: Callable[..., None]) -> None:
+    stack("fail=closed")
+    with away(PLANNER):
+        console = Console("login", "-f", "alice")
+        assert console.end() != 0
+    assert b"no private temporary directory" in console.shown
+    assert b"$" not in console.shown

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.privileged.logins.session import WITNESS, assert_none_open, assert_private, let_go, witness_report
+from tests.privileged.logins.session import (
+    PLACE, PLANNER, WITNESS, assert_none_open, assert_private, away, let_go, witness_report,
+)
+from tests.sandbox.syslog import Syslog
 
 pytestmark = pytest.mark.usefixtures("machine")
 TABLE = Path("/etc/cron.d/test")
@@ -45,3 +48,16 @@ def test_a_job_of_a_user(cron: Callable[[], None]) -> None:
     assert_private(witness_report("one"), "alice", "cron")
     let_go("one")
     assert_none_open()
+
+
+def test_refused_by_policy(cron: Callable[[], None], stack: Callable[..., None], syslog: Syslog) -> None:
+    """Under `closed` the job is not run."""
+    stack("fail=closed")
+    TABLE.write_text(f"@reboot alice {WITNESS} alices\n@reboot root {WITNESS} roots\n")
+    with away(PLANNER):
+        cron()
+        syslog.wait_for(r"\[failed-closed\] alice: ")
+        assert witness_report("roots").variables == {}
+        let_go("roots")
+        assert_none_open()
+    assert not Path(PLACE, "alices.report").exists()

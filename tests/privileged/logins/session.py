@@ -20,6 +20,7 @@ from tests.sandbox.accounts import CLEAN
 PROGRAMS = Path(__file__).parents[2] / "programs"
 WITNESS = "/usr/local/bin/session-witness"
 LINE = "session [success=ok ignore=ignore module_unknown=ignore default=bad] pam_mktemp_py.so"
+PLANNER = "/usr/lib/pam-mktemp"
 CONFIG = Path("/etc/security/pam_mktemp.toml")
 
 
@@ -148,3 +149,23 @@ def assert_recorded(name: str, service: str) -> None:
 def assert_none_open() -> None:
     """All records are gone, at once or as soon as the daemon has closed its session."""
     eventually(lambda: not records(), "the end of all records")
+
+
+def configure(text: str, drop_in: str = "") -> Path:
+    """Write the configuration, or a drop-in of this name; the file."""
+    path = CONFIG.with_suffix(".d") / drop_in if drop_in else CONFIG
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+@contextlib.contextmanager
+def away(path: str | Path) -> Iterator[None]:
+    """Inside, the path is not there."""
+    path = Path(path)
+    hidden = path.with_name(path.name + ".away")
+    path.rename(hidden)
+    try:
+        yield
+    finally:
+        hidden.rename(path)

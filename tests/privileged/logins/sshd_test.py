@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.privileged.logins.session import (
-    WITNESS, all_four, assert_none_open, assert_private, eventually, login, open_records, session, variables
+    PLANNER, WITNESS, all_four, assert_none_open, assert_private, away, eventually, login, open_records, session,
+    variables,
 )
 
 pytestmark = pytest.mark.usefixtures("machine")
@@ -95,3 +96,15 @@ def test_what_the_session_inherits(ssh: Ssh) -> None:
     """sshd's processes keep the lease; the user's own program gets no descriptor of ours."""
     script = "ls -l /proc/self/fd | grep -c -e pam-mktemp -e .private"
     assert login(ssh("alice", f"sh -c {shlex.quote(script)}")).stdout == "0\n"
+
+
+def test_refused_by_policy(ssh: Ssh, stack: Callable[..., None]) -> None:
+    """Under `closed` nothing is run, and the user is told why."""
+    stack("fail=closed")
+    with away(PLANNER):
+        done = login(ssh("alice", "echo in"))
+        assert done.returncode == 254
+        assert "no private temporary directory" in done.stdout  # sshd shows what PAM says there, then ends
+        assert "in" not in done.stdout.splitlines()
+        assert login(ssh("root", "echo in")).stdout == "in\n"
+    assert_none_open()

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.privileged.logins.session import (
-    WITNESS, all_four, assert_none_open, assert_private, login, open_records, session, su, variables, witness_report
+    PLANNER, WITNESS, all_four, assert_none_open, assert_private, away, login, open_records, session, su, variables,
+    witness_report,
 )
 from tests.sandbox.accounts import CLEAN
 
@@ -51,13 +52,8 @@ def test_root_has_its_own(service: str, command: list[str]) -> None:
 def test_the_second_session_is_like_the_first() -> None:
     """From the plan alone: the planner is taken away, so that nobody can be asked."""
     assert su("alice").returncode == 0
-    planner, away = Path("/usr/lib/pam-mktemp"), Path("/usr/lib/pam-mktemp.away")
-    planner.rename(away)
-    try:
-        with session(["su", "alice", "-c", f"{WITNESS} one"]) as seen:
-            assert_private(seen, "alice", "su")
-    finally:
-        away.rename(planner)
+    with away(PLANNER), session(["su", "alice", "-c", f"{WITNESS} one"]) as seen:
+        assert_private(seen, "alice", "su")
     assert_none_open()
 
 
