@@ -10,68 +10,16 @@ import stat
 from pam_mktemp_py import paths
 from pam_mktemp_py.directory import names, parent, private, stamp
 from pam_mktemp_py.directory.base import FLAGS, open_base
-from pam_mktemp_py.directory.place import Prepared, link
+from pam_mktemp_py.directory.seen import KEPT, MADE, MENDED, REPLACED, UNKNOWN, Look, Seen
 from pam_mktemp_py.errors import DirectoryError
 from pam_mktemp_py.linux import acl as acls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pam_mktemp_py.directory.place import Chain
     from pam_mktemp_py.linux.accounts import Account
 
 _KINDS = {stat.S_IFLNK: "a symbolic link", stat.S_IFREG: "a file", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket",
           stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFDIR: "a directory"}
-KEPT, MADE, MENDED, REPLACED, UNKNOWN = "kept", "made", "mended", "replaced", "unknown"
-
-
-class Seen:
-    """One directory: what is there now (None: nothing, or not to be seen) and what a login does with it.
-
-    `fate` is kept, made, mended (owner and mode set), replaced (moved aside, made anew) or unknown (needs root).
-    """
-
-    __slots__ = ("path", "found", "fate", "why")
-
-    def __init__(self, path: str, found: os.stat_result | None, fate: str, why: str = "") -> None:
-        self.path = path
-        self.found = found
-        self.fate = fate
-        self.why = why
-
-
-class Look:
-    """An account's directory as it is: .private, USER and the leaves in `chain`.
-
-    `refused` is why a login could not use the place at all. `stamp`, `append_only`: None where root is needed.
-    """
-
-    __slots__ = ("account", "base", "name", "name_why", "chain", "form", "acl", "stamp", "append_only", "refused")
-
-    def __init__(self, account: Account, base: str) -> None:
-        self.account = account
-        self.base = base
-        self.name = self.name_why = self.form = self.refused = ""
-        self.chain: list[Seen] = []
-        self.acl: bytes | None = None
-        self.stamp: str | None = None
-        self.append_only: bool | None = None
-
-    @property
-    def path(self) -> str:
-        """The account's directory."""
-        return f"{self.base.rstrip('/')}/{paths.PRIVATE}/{self.name}"
-
-    def prepared(self) -> Prepared:
-        """As prepare() would give it; device and inode are 0 and the stamp is '?' where they are not known."""
-        chain = []
-        for index, seen in enumerate(self.chain):
-            name = os.path.basename(seen.path)
-            if seen.found is not None and seen.fate == KEPT:
-                chain.append(link(name, seen.found))
-            else:
-                chain.append((name, 0, 0, 0, 0, (parent.MODE, private.CLOSED, private.LEAF)[min(index, 2)]))
-        acl = self.acl if self.form else acls.access_acl(self.account.uid)
-        return Prepared(self.base, self.form or "acl", chain, self.stamp or "?", acl, self.path)
 
 
 def look(account: Account, leaves: list[str], base: str = paths.BASE, state: str = paths.STATE) -> Look:
@@ -167,7 +115,7 @@ def _user(seen: Look, private_fd: int, state: str) -> int | None:
         return None
     fd, readable = entry
     found = os.fstat(fd)
-    seen.acl = _attribute(f"/proc/self/fd/{fd}", acls.ACCESS, True) if stat.S_ISDIR(found.st_mode) else None
+    seen.acl = _attribute(fd, acls.ACCESS) if stat.S_ISDIR(found.st_mode) else None
     form = private.form_of(found, seen.acl, seen.account) if stat.S_ISDIR(found.st_mode) else None
     if form is None:
         listed = ", with another access list" if seen.acl is not None else ""
@@ -206,37 +154,8 @@ def _leaf(seen: Look, fd: int | None, leaf: str) -> Seen:
                 f"mode {private.LEAF:04o}")
 
 
-def unlike(base: str, chain: Chain, planned_stamp: str, planned_acl: bytes | None) -> str:
-    """How the directory differs from what a plan says, or '': the questions of shims/plan/check.c. Needs root."""
+def _attribute(fd: int, name: str) -> bytes | None:
     try:
-        fd, real = open_base(base)
-    except (DirectoryError, OSError) as error:
-        return str(error)
-    try:
-        if real != base:
-            return f"{base} is {real} now"
-        for index, planned in enumerate(chain):
-            path = "/".join([base.rstrip("/"), *(name for name, *_ in chain[:min(index, 2)]), planned[0]])
-            try:
-                found = os.stat(path, follow_symlinks=False)
-            except FileNotFoundError:
-                return f"{path} is gone"
-            if link(planned[0], found) != planned or not stat.S_ISDIR(found.st_mode):
-                return f"{path} is not the directory that was planned, or has another owner or mode"
-        path = "/".join([base.rstrip("/"), chain[0][0], chain[1][0]])
-        if _attribute(path, acls.ACCESS) != planned_acl:
-            return f"{path} has another access list"
-        if planned_stamp != stamp.ELSEWHERE and _attribute(path, stamp.ATTRIBUTE) != os.fsencode(planned_stamp):
-            return f"{path} has another stamp"
-        return ""
-    except OSError as error:
-        return str(error)
-    finally:
-        os.close(fd)
-
-
-def _attribute(path: str, name: str, follow: bool = False) -> bytes | None:
-    try:
-        return os.getxattr(path, name, follow_symlinks=follow)
+        return os.getxattr(f"/proc/self/fd/{fd}", name)  # fd may be one with O_PATH
     except OSError:
         return None

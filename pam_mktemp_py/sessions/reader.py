@@ -54,7 +54,9 @@ def _plan(lines: dict[str, list[list[str]]]) -> Plan:
     return Plan(
         config=text("config"), boot=text("boot"), expires_ns=int(one("expires")),
         depends=[_dependency(fields) for fields in lines.get("depends", [])],
-        name=_decoded(name), uid=int(uid), gid=int(gid), service=text("service"), stage=one("stage"),
+        name=_decoded(name), uid=int(uid), gid=int(gid),
+        lookups=[_dependency(fields) for fields in lines.get("lookup", [])],
+        service=text("service"), stage=one("stage"),
         reason=text("reason"), failure=one("fail"), form=text("form"), base=text("base"),
         directories=[_directory(fields) for fields in lines.get("dir", [])], stamp=text("stamp"),
         acl=None if acl == "-" else bytes.fromhex(acl),
@@ -85,10 +87,11 @@ def _directory(fields: list[str]) -> Directory:
 
 def _check(plan: Plan) -> None:
     """What the writer is trusted with, and spelling does not show."""
-    numbers = [plan.expires_ns, *(n for _, state in plan.depends for n in state or ()),
+    files = [*plan.depends, *plan.lookups]
+    numbers = [plan.expires_ns, *(n for _, state in files for n in state or ()),
                *(n for link in plan.directories for n in link[1:3])]
     ids = [plan.uid, plan.gid, *(n for link in plan.directories for n in link[3:5])]
-    where = [plan.config, *(path for path, _ in plan.depends)]
+    where = [plan.config, *(path for path, _ in files)]
     forms = [""]
     if plan.stage != "off":
         where.append(plan.base)

@@ -7,8 +7,7 @@ from __future__ import annotations
 import os
 import stat
 
-from pam_mktemp_py import paths
-from pam_mktemp_py import plan as plans
+from pam_mktemp_py import paths, plan as plans
 from pam_mktemp_py.sessions import reader
 
 TYPE_CHECKING = False
@@ -88,7 +87,8 @@ def _now(path: str) -> tuple[int, int, int, int, int] | None:
         now = os.lstat(path)
     except OSError:
         return None
-    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
+    # As plan.py writes them: a time before 1970 counts modulo 2^64.
+    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns % 2**64, now.st_ctime_ns % 2**64
 
 
 def remembered(name: str, now_ns: int, folder: str = paths.FAILURES) -> tuple[int, str, str] | None:

@@ -1,0 +1,141 @@
+"""The group of commands, and the one place where errors become messages and exit statuses."""
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Any, NoReturn
+
+import click
+
+from pam_mktemp_py import __version__, paths
+from pam_mktemp_py.cli import plan, where
+from pam_mktemp_py.cli.report import Report, deliver, drop_output, shown
+from pam_mktemp_py.cli.settings import Settings
+from pam_mktemp_py.errors import AccountError, Error
+from pam_mktemp_py.plan import PlanError
+
+NAME = "pam-mktemp"
+FINE, FINDING, USAGE, FAILED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
+
+
+class Group(click.Group):
+    """A group whose commands return a Report; it is delivered here, and every error ends here."""
+
+    def main(self, *args: Any, **options: Any) -> NoReturn:
+        """As click's, but with our messages and exit statuses."""
+        options.update(prog_name=NAME, standalone_mode=False)
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
+        sys.exit(self._status(*args, **options))
+
+    def _status(self, *args: Any, **options: Any) -> int:
+        try:
+            result = super().main(*args, **options)
+            return deliver(result) if isinstance(result, Report) else int(result or FINE)
+        except click.UsageError as error:
+            return complain(usage(error), USAGE)
+        except (click.Abort, KeyboardInterrupt):
+            return INTERRUPTED
+        except BrokenPipeError:
+            return quiet_end()
+        except SystemExit as end:  # click's own answer to a broken pipe
+            return end.code if isinstance(end.code, int) and end.code != 1 else quiet_end()
+        except Exception as error:
+            return translated(error)
+
+
+def translated(error: Exception) -> int:
+    """Say what went wrong, where, why and what to do; the exit status."""
+    if isinstance(error, AccountError):
+        return complain(f"{error}; check with: getent passwd {error.name}", FINDING)
+    if isinstance(error, PlanError):
+        return complain(str(error), FINDING)
+    if isinstance(error, Error):
+        return complain(str(error) + _rootless(error), FAILED)
+    if isinstance(error, OSError):
+        return complain(_os_error(error) + _rootless(error), FAILED)
+    traceback.print_exception(error)
+    return complain("this is an error in pam-mktemp itself: please report the lines above", FAILED)
+
+
+def complain(message: str, status: int) -> int:
+    """One line to the standard error."""
+    print(f"{NAME}: {shown(message)}", file=sys.stderr)
+    return status
+
+
+def usage(error: click.UsageError) -> str:
+    """What is wrong with the words of the command line, and what to do."""
+    message = error.format_message().rstrip(".")
+    option = getattr(error, "option_name", None)
+    if error.ctx and option and any(option in parameter.opts for parameter in group.params):
+        return f"{message} there; it stands before the command: {NAME} {option} {error.ctx.info_name} ..."
+    path = error.ctx.command_path if error.ctx else NAME
+    return f"{message}; see: {path} --help"
+
+
+def quiet_end() -> int:
+    """The reader of our output has gone: nothing is wrong, and nobody is left to tell."""
+    drop_output()
+    return BROKEN_PIPE
+
+
+def _os_error(error: OSError) -> str:
+    what = error.strerror or str(error)
+    return f"{os.fsdecode(error.filename)}: {what}" if isinstance(error.filename, (str, bytes)) else what
+
+
+def _rootless(error: BaseException) -> str:
+    denied = isinstance(error, PermissionError) or isinstance(error.__cause__, PermissionError)
+    return "; run it as root" if denied and os.geteuid() != 0 else ""
+
+
+@click.group(NAME, cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--config", metavar="FILE", default=paths.CONFIG, show_default=True, type=click.Path(),
+              help="The configuration; its drop-ins are FILE's *.toml with .d for .toml.")
+@click.option("--json", is_flag=True, help='Write one JSON object, with "schema": 1, instead of text.')
+@click.option("-o", "--output", metavar="FILE", default="-", type=click.Path(),
+              help="Write to FILE, whole or not at all, instead of the standard output.")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
+              help="Colors: on a terminal (auto), always or never.")
+@click.option("-q", "--quiet", is_flag=True, help="No notes on the standard error, only errors.")
+@click.option("-v", "--verbose", is_flag=True, help="More details.")
+@click.version_option(__version__, "-V", "--version", prog_name=NAME, message="%(prog)s %(version)s")
+@click.pass_context
+def group(ctx: click.Context, config: str, json: bool, output: str, color: str, quiet: bool, verbose: bool) -> None:
+    """Private temporary directories for login sessions: what is decided for whom, and why.
+
+    All commands here only look, and change nothing. They work for everyone; what only root can see is
+    shown as 'needs root'.
+
+    \b
+    Exit status:
+      0    fine
+      1    a finding, or refused (an unknown account, say)
+      2    wrong usage
+      3    it could not be done
+    """
+    if quiet and verbose:
+        raise click.UsageError("-q and -v contradict each other")
+    settings = ctx.obj = ctx.obj or Settings()
+    if not isinstance(settings, Settings):
+        raise TypeError("obj must be Settings")
+    if ctx.get_parameter_source("config") != click.core.ParameterSource.DEFAULT:
+        settings.config = os.path.abspath(config)  # PAM modules are given absolute paths
+    settings.json, settings.output, settings.color = json, output, color
+    settings.verbosity = verbose - quiet
+
+
+group.add_command(plan.command)
+group.add_command(where.command)
+
+
+def main() -> NoReturn:
+    """The entry point of the installed command."""
+    group.main()
+
+
+if __name__ == "__main__":
+    main()

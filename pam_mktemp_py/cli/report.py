@@ -1,0 +1,125 @@
+"""What a command found: once as data for --json, once as rows for a person.
+
+The JSON document is one object. "schema": 1 and "command" come first; null means 'needs root', and then
+"needs_root" is true. Keys may be added within a schema, none is removed or changes its meaning.
+"""
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pam_mktemp_py import log
+from pam_mktemp_py.cli import files
+from pam_mktemp_py.cli.settings import Settings
+
+SCHEMA = 1
+WIDTH = 110
+NEEDS_ROOT = "needs root"
+_SIGNS = {"bad": "!", "unknown": "?"}
+_STYLES = {"good": "green", "bad": "bold red", "unknown": "yellow", "": ""}
+
+
+@dataclass
+class Row:
+    """One line: what, its value, the reason; `mark` is good, bad (a finding), unknown (needs root) or ''."""
+
+    label: str
+    value: str
+    why: str = ""
+    mark: str = ""
+
+
+@dataclass
+class Report:
+    """The answer of one command. `text`, if it is given, is shown as it is instead of the rows."""
+
+    command: str
+    settings: Settings
+    data: dict[str, Any] = field(default_factory=dict)
+    sections: list[tuple[str, list[Row]]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    finding: bool = False
+    text: str = ""
+
+    def add(self, title: str, *rows: Row) -> None:
+        """A section; rows marked bad make the whole a finding."""
+        self.sections.append((title, list(rows)))
+        self.finding = self.finding or any(row.mark == "bad" for row in rows)
+
+
+def shown(text: str) -> str:
+    """Text that a user may have chosen, without what a terminal acts upon or what hides its meaning."""
+    return "".join(c if c.isprintable() and c != "\\" else log.escaped(c) for c in text)
+
+
+def deliver(report: Report) -> int:
+    """Write the report where it shall go; the exit status. OSError if it cannot be written."""
+    settings = report.settings
+    if settings.verbosity >= 0:
+        for note in report.notes:
+            print(f"pam-mktemp: {shown(note)}", file=sys.stderr)
+    colored = settings.color == "always" or (
+        settings.color == "auto" and settings.output == "-" and sys.stdout.isatty())
+    if settings.json:
+        head = {"schema": SCHEMA, "command": report.command}
+        text = json.dumps(head | report.data | {"finding": report.finding}, indent=2) + "\n"
+    elif report.text:
+        text = report.text
+    else:
+        lines = list(_lines(report))
+        text = _styled(lines) if colored else "".join("".join(piece for piece, _ in line) + "\n" for line in lines)
+    if settings.output == "-":
+        _print(text)
+    else:
+        files.write(settings.output, text)
+    return 1 if report.finding else 0
+
+
+def _print(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        drop_output()
+        raise OSError(error.errno, error.strerror, "the standard output") from error
+
+
+def drop_output() -> None:
+    """Nothing more is written: else Python tries again at its end, and says so in its own words."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+def _lines(report: Report) -> Iterator[list[tuple[str, str]]]:
+    """Lines of (text, style): the same with and without a terminal."""
+    for number, (title, rows) in enumerate(report.sections):
+        if number:
+            yield []
+        yield [(shown(title), "bold")]
+        width = max((len(shown(row.label)) for row in rows), default=0)
+        for row in rows:
+            value, why, style = shown(row.value), shown(row.why), _STYLES[row.mark]
+            start = f"{_SIGNS.get(row.mark, ' ')} {shown(row.label):{width}}  "
+            if len(start) + len(value) + len(why) + 2 <= WIDTH or not value:
+                yield [(start, style), (value, style), ("  " if why and value else "", ""), (why, "dim")]
+            else:
+                yield [(start, style), (value, style)]
+                yield [(" " * (width + 4) + why, "dim")]
+
+
+def _styled(lines: list[list[tuple[str, str]]]) -> str:
+    from rich.console import Console  # 100 ms: only for a terminal
+    from rich.text import Text
+    console = Console(force_terminal=True, highlight=False, markup=False, emoji=False, color_system="standard",
+                      width=WIDTH)
+    with console.capture() as capture:
+        for line in lines:
+            console.print(Text.assemble(*line), soft_wrap=True)
+    return capture.get()
