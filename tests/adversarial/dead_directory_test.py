@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.adversarial import conftest, host
+from tests.adversarial import host
 from tests.sandbox import state
 
 FLAG = Path("/run/nss-dead")
@@ -66,9 +66,9 @@ def test_logins_go_on(site, directory_service, account, syslog) -> None:
 
 
 def test_an_expired_plan_serves(site, directory_service, syslog) -> None:
-    site(closed=True, text=GROUPS)
+    configuration = site(closed=True, text=GROUPS)
     host.right("alice")
-    conftest.CONFIG.touch()  # stale, not wrong
+    configuration.touch()  # stale, not wrong
     _die()
     one = host.login("alice")
     assert one.private and one.problems(closed=True) == [], one
@@ -76,7 +76,7 @@ def test_an_expired_plan_serves(site, directory_service, syslog) -> None:
     syslog.wait_for(r"\[plan-expired\] alice: ")
     assert (again := host.login("alice")).private and again.seconds < 0.5
     refused = host.login("mallory")
-    assert refused.result == host.SESSION_ERR and refused.problems(closed=True) == []
+    assert refused.denied and refused.problems(closed=True) == []
     assert "refused by policy" in refused.heard
     assert host.login("root").result == host.SUCCESS
     FLAG.unlink()
@@ -86,7 +86,7 @@ def test_an_expired_plan_serves(site, directory_service, syslog) -> None:
 
 
 def test_a_crowd_waits_once(site, directory_service) -> None:
-    """Ten first logins at once while it is dead: each waits for a slot and a planner, none for ten of them."""
+    """Ten first logins at once while it is dead: what the first planners find out ends the wait of all."""
     site(closed=False, text=GROUPS)
     _die()
     users = ["alice", "mallory"] * 5
@@ -94,8 +94,7 @@ def test_a_crowd_waits_once(site, directory_service) -> None:
     logins = host.parse(done.stdout)
     assert len(logins) == len(users)
     assert [problem for one in logins for problem in one.problems(closed=False)] == []
-    print(sorted(one.seconds for one in logins))
-    assert max(one.seconds for one in logins) < 2 * PLANNER + 1
+    assert max(one.seconds for one in logins) < PLANNER + 1.5
     FLAG.unlink()
     host.forget_failures()
     host.right("alice")

@@ -17,7 +17,7 @@ BUILT = Path("/var/tmp/programs")  # of this sandbox
 SERVICE = "witness"
 RUN, LIB_STATE = "/run/pam-mktemp", "/var/lib/pam-mktemp"
 UNTRIED = "255"  # the witness itself was hindered
-SUCCESS, SESSION_ERR = 0, 14  # security/_pam_types.h
+SUCCESS, PERM_DENIED = 0, 6  # security/_pam_types.h
 
 
 def build(source: str, output: str, *options: str) -> Path:
@@ -25,7 +25,8 @@ def build(source: str, output: str, *options: str) -> Path:
     path = BUILT / output
     if not path.exists():
         BUILT.mkdir(mode=0o755, exist_ok=True)
-        state.run("gcc", "-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-o", path, PROGRAMS / source, *options)
+        flags = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror")
+        state.run("gcc", *flags, "-o", path, PROGRAMS / source, *options)
     return path
 
 
@@ -45,6 +46,11 @@ class Login:
         """Opened, with all variables."""
         return self.result == SUCCESS and len(self.variables) == len(oracle.VARIABLES)
 
+    @property
+    def denied(self) -> bool:
+        """Refused by the module."""
+        return self.result == PERM_DENIED
+
     def problems(self, *, closed: bool, leaks: bool = True) -> list[str]:
         """What must never be, whatever failed; `leaks`: what is left in the host counts too."""
         wrong = []
@@ -52,7 +58,7 @@ class Login:
             wrong.append(f"some of the variables: {self.variables}")
         if self.variables:
             wrong += self._of_variables()
-        elif self.result != SESSION_ERR if closed else self.result != SUCCESS:
+        elif not self.denied if closed else self.result != SUCCESS:
             wrong.append(f"no variables and open_session {self.result}, fail={'closed' if closed else 'open'}")
         for name, wanted in {"sigchld": "0", "same": "1", **({"left": "0", "children": "0"} if leaks else {})}.items():
             if self.fields[name] != wanted:

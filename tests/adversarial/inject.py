@@ -157,7 +157,8 @@ def traced_login(user: str, option: str = "trace=all", *, follow: bool = False, 
     with subprocess.Popen([host.program(), "-w", host.SERVICE, user], stdout=subprocess.PIPE, text=True) as witness:
         assert witness.stdout
         assert witness.stdout.readline() == "ready\n"
-        command = ["strace", "-o", LOG, "-e", option, *(["-f", "-b", "execve"] if follow else []), "-p", str(witness.pid)]
+        follow_options = ["-f", "-b", "execve"] if follow else []
+        command = ["strace", "-o", LOG, "-e", option, *follow_options, "-p", str(witness.pid)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
             assert tracer.stderr
             assert "attached" in tracer.stderr.readline()
