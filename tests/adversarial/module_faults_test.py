@@ -33,7 +33,7 @@ def _prepare(scenario: str) -> None:
 def _cases(scenario: str) -> list[Call]:
     log = _clean(scenario, follow=False)
     found = inject.calls(log, inject.OPENING, AUDIT) + inject.calls(log, inject.CLOSING, AUDIT)
-    assert len(found) > 40
+    assert len(found) > 25
     return inject.failing(found)
 
 
