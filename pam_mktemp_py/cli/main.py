@@ -62,7 +62,7 @@ def translated(error: Exception) -> int:
 
 def complain(message: str, status: int) -> int:
     """One line to the standard error."""
-    print(f"{NAME}: {shown(message)}", file=sys.stderr)
+    print(f"{NAME}: {shown(message)}", file=sys.stderr, flush=True)
     return status
 
 

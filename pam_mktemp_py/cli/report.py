@@ -61,7 +61,7 @@ def deliver(report: Report) -> int:
     settings = report.settings
     if settings.verbosity >= 0:
         for note in report.notes:
-            print(f"pam-mktemp: {shown(note)}", file=sys.stderr)
+            print(f"pam-mktemp: {shown(note)}", file=sys.stderr, flush=True)
     colored = settings.color == "always" or (
         settings.color == "auto" and settings.output == "-" and sys.stdout.isatty())
     if settings.json:

@@ -28,7 +28,7 @@ def answer(report: Report, asked: str, leaves: list[str]) -> None:
     if account is None:
         _elsewhere(report, path, why)
         return
-    name, _ = inspect.directory_name(account, settings.state)
+    name = inspect.look(account, leaves, settings.base, settings.state).name
     if name != inside[0]:
         _elsewhere(report, path, f"{why}, whose directory is {private}/{name} now")
         return

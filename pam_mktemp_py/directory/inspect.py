@@ -18,14 +18,39 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pam_mktemp_py.linux.accounts import Account
 
+_FIRST = "the uid's first name"
 _KINDS = {stat.S_IFLNK: "a symbolic link", stat.S_IFREG: "a file", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket",
           stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFDIR: "a directory"}
 
 
 def look(account: Account, leaves: list[str], base: str = paths.BASE, state: str = paths.STATE) -> Look:
     """Look at everything that prepare() would; nothing is raised for what is wrong, only noted."""
+    name, why = directory_name(account, state)
+    seen = _look(account, name, why, leaves, base, state)
+    if name == str(account.uid) != names.wanted(account) and not any(
+            part.path == seen.path and part.fate == KEPT for part in seen.chain):
+        # A uid that was recorded may have been another account's: then the name is chosen anew.
+        return _look(account, names.wanted(account), _FIRST, leaves, base, state)
+    return seen
+
+
+def directory_name(account: Account, state: str) -> tuple[str, str]:
+    """The name of the account's directory below .private, and why it is this."""
+    wanted = names.wanted(account)
+    try:
+        recorded = names.recorded(account, state)
+    except PermissionError:
+        return wanted, "the account's name or uid; what was recorded needs root"
+    if account.uid == 0:
+        return "root", "uid 0"
+    if recorded is not None:
+        return recorded, f"recorded for uid {account.uid}"
+    return wanted, "the uid: the name is unsafe or too long for a path" if wanted.isdigit() else _FIRST
+
+
+def _look(account: Account, name: str, why: str, leaves: list[str], base: str, state: str) -> Look:
     seen = Look(account, base)
-    seen.name, seen.name_why = directory_name(account, state)
+    seen.name, seen.name_why = name, why
     try:
         fd, seen.base = open_base(base)
     except (DirectoryError, OSError) as error:
@@ -48,20 +73,6 @@ def look(account: Account, leaves: list[str], base: str = paths.BASE, state: str
     if user_fd is not None:
         os.close(user_fd)
     return seen
-
-
-def directory_name(account: Account, state: str) -> tuple[str, str]:
-    """The name that the next login uses below .private, and why."""
-    try:
-        name = names.recorded(account, state)
-    except PermissionError:
-        return names.wanted(account), "the account's name or uid; what was recorded needs root"
-    if account.uid == 0:
-        return "root", "uid 0"
-    if name is not None and name != str(account.uid):
-        return name, f"recorded for uid {account.uid}"
-    name = names.wanted(account)
-    return name, "the uid: the name is unsafe or too long for a path" if name.isdigit() else "the uid's first name"
 
 
 def opened(directory: int, name: str) -> tuple[int, bool] | None:

@@ -1,0 +1,126 @@
+"""The command's own manners: options, exit statuses, output files, colors, a reader that goes away."""
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pam_mktemp_py import __version__
+from tests.functional.commands import USER, Command
+
+TOP = Path(__file__).parents[2]
+INSTALLED = shutil.which("pam-mktemp", path=os.path.dirname(sys.executable))
+SCRIPT = [INSTALLED] if INSTALLED else [sys.executable, "-m", "pam_mktemp_py.cli.main"]
+
+
+def run(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """The installed command, on a configuration that does not exist: the defaults."""
+    given = {"capture_output": True, "text": True, "cwd": TOP, "timeout": 60} | options
+    return subprocess.run([*SCRIPT, *words], **given)  # type: ignore[call-overload, no-any-return]
+
+
+def test_help_names_every_command_and_status() -> None:
+    text = run("--help").stdout
+    for word in ("plan", "where", "--config", "--json", "-o", "--color", "-q", "-v", "--version", "needs root"):
+        assert word in text
+    for name in ("plan", "where"):
+        done = run(name, "-h")
+        assert done.returncode == 0 and done.stdout.startswith(f"Usage: pam-mktemp {name}")
+    assert run("--version").stdout == f"pam-mktemp {__version__}\n"
+
+
+def test_installed_command() -> None:
+    done = run("--config", "/nonexistent/c.toml", "plan", "root")
+    assert done.returncode in (0, 1) and "the default, not set in /nonexistent/c.toml" in done.stdout, done.stderr
+    assert run("where", "nosuchuser").returncode == 1
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["plan"], "Missing argument 'USER'; see: pam-mktemp plan --help"),
+    (["nothing"], "No such command 'nothing'; see: pam-mktemp --help"),
+    (["plan", USER, "--json"], " there; it stands before the command: pam-mktemp --json plan ..."),
+    (["-q", "-v", "plan", USER], "-q and -v contradict each other; see: pam-mktemp --help"),
+    (["plan", ""], "USER and SERVICE cannot be empty; see: pam-mktemp plan --help"),
+    (["plan", USER, "-s", ""], "USER and SERVICE cannot be empty; see: pam-mktemp plan --help"),
+    (["where", ""], "USER, UID or PATH cannot be empty; see: pam-mktemp where --help"),
+    (["--color", "red", "plan", USER], None),
+    (["plan", USER, "\x1b[31m"], None),
+])
+def test_usage(command: Command, words: list[str], message: str | None) -> None:
+    result = command(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message is None or result.stderr.endswith(f"{message}\n")
+    assert result.stderr.startswith("pam-mktemp: ")
+    assert result.stderr.count("\n") == 1 and "\x1b" not in result.stderr
+
+
+def test_a_name_too_long_for_a_plan(command: Command) -> None:
+    result = command("plan", USER, "-s", "x" * 300)
+    assert result.exit_code == 1 and "bytes long" in result.stderr
+
+
+def test_output_file(command: Command, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.write_text("old")
+    umask = os.umask(0o027)
+    try:
+        result = command("-o", str(target), "where", USER)
+    finally:
+        os.umask(umask)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert target.read_text() == command("where", USER).stdout
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+    assert command("-o", "/dev/null", "where", USER).exit_code == 0 and Path("/dev/null").is_char_device()
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_output_file_is_no_link(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "diary").write_text("dear diary")
+    (tmp_path / "link").symlink_to("diary")
+    result = command("-o", str(tmp_path / "link"), "where", USER)
+    assert result.exit_code == 3 and "is a symbolic link" in result.stderr
+    assert (tmp_path / "diary").read_text() == "dear diary" and (tmp_path / "link").is_symlink()
+
+
+def test_output_that_cannot_be_written(command: Command, tmp_path: Path) -> None:
+    target = tmp_path / "no" / "out"
+    result = command("-o", str(target), "where", USER)
+    assert (result.exit_code, result.stderr) == (3, f"pam-mktemp: {target}: No such file or directory\n")
+    with open("/dev/full", "w") as full:
+        done = run("where", "root", stdout=full, stderr=subprocess.PIPE, capture_output=False)
+    assert (done.returncode, done.stderr) == (3, "pam-mktemp: the standard output: No space left on device\n")
+
+
+def test_reader_that_goes_away() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = run("where", "root", stdout=write, stderr=subprocess.PIPE, capture_output=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_colors(command: Command) -> None:
+    plain, colored = command("where", USER).stdout, command("--color", "always", "where", USER).stdout
+    assert "\x1b" not in plain and "\x1b[1m" in colored
+    assert "\x1b" not in command("--color", "always", "--json", "where", USER).stdout
+
+
+def test_rich_is_loaded_for_a_terminal_only() -> None:
+    script = ("import sys; from pam_mktemp_py.cli.main import group\n"
+              "try: group.main(sys.argv[1:])\nfinally: print('rich' in sys.modules)")
+    for words, loaded in ((["where", "root"], "False"), (["--color", "always", "where", "root"], "True")):
+        done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, cwd=TOP)
+        assert done.stdout.splitlines()[-1] == loaded, done.stderr
+
+
+def test_shells_can_complete() -> None:
+    environment = os.environ | {"_PAM_MKTEMP_COMPLETE": "bash_complete", "COMP_WORDS": "pam-mktemp where roo",
+                                "COMP_CWORD": "2"}
+    assert "plain,root" in run(env=environment).stdout
+    source = run(env=os.environ | {"_PAM_MKTEMP_COMPLETE": "bash_source"})
+    assert "complete -o nosort -F _pam_mktemp_completion pam-mktemp" in source.stdout
