@@ -1,6 +1,7 @@
 """The session record as the lease it is: alive with its host, stale after the host was killed, swept later."""
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pam_mktemp_py.sessions import records
-from tests.privileged.logins.session import WITNESS, assert_none_open, eventually, login, open_records, session, su
+from tests.privileged.logins.session import WITNESS, assert_none_open, login, open_records, session, su, witness_report
 from tests.sandbox.accounts import CLEAN
 
 pytestmark = pytest.mark.usefixtures("machine")
@@ -23,7 +24,8 @@ SESSIONS = Path("/run/pam-mktemp/sessions")
 def killed() -> Iterator[records.Record]:
     """What a session of alice leaves whose su was killed with SIGKILL."""
     host = subprocess.Popen(["su", "alice", "-c", f"{WITNESS} killed"], env=CLEAN, cwd="/")
-    record, = eventually(lambda: open_records("su"), "the record")
+    witness_report("killed")  # su's child is the witness now, and no more a copy of su that holds the lock too
+    record, = open_records("su")
     assert record.alive
     assert record.number("pid") == host.pid
     host.kill()
@@ -36,6 +38,16 @@ def killed() -> Iterator[records.Record]:
 def test_of_a_killed_host_is_stale(killed: records.Record) -> None:
     assert not killed.alive
     assert not records.in_use(killed.number("device"), killed.number("inode"))
+
+
+def test_the_directory_is_held_too() -> None:
+    """By a shared lock, which systemd-tmpfiles heeds (tmpfiles.d(5)) and two sessions can hold at once."""
+    with session(["su", "alice", "-c", f"{WITNESS} one"]), session(["su", "alice", "-c", f"{WITNESS} two"], "two"):
+        directory = os.open("/tmp/.private/alice", os.O_RDONLY)
+        fcntl.flock(directory, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(directory)
 
 
 def test_beside_a_live_one(killed: records.Record) -> None:

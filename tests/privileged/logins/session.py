@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import pwd
@@ -11,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pam_mktemp_py.sessions.records import Record, records
 from tests.privileged.directories import assert_right, writable_by
@@ -142,8 +145,11 @@ def assert_recorded(name: str, service: str) -> None:
     assert abs(record.number("time") - time.time()) < 60
     assert record.file == ".".join(str(record.number(field)) for field in ("uid", "pid", "opened"))
     assert Path(f"/proc/{record.number('pid')}").exists()
-    held = Path("/run/pam-mktemp/sessions", record.file).stat()
-    assert (held.st_uid, held.st_mode & 0o7777) == (0, 0o600)
+    with open(f"/run/pam-mktemp/sessions/{record.file}", "rb") as file:
+        about = os.fstat(file.fileno())
+        assert (about.st_uid, about.st_mode & 0o7777) == (0, 0o600)
+        with pytest.raises(BlockingIOError):  # its host holds it
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 def assert_none_open() -> None:

@@ -13,6 +13,7 @@ from tests.privileged.logins.session import (
     witness_report,
 )
 from tests.sandbox.accounts import CLEAN
+from tests.sandbox.syslog import Syslog
 
 pytestmark = pytest.mark.usefixtures("machine")
 MARK = {"KEPT": "yes"}
@@ -49,12 +50,13 @@ def test_root_has_its_own(service: str, command: list[str]) -> None:
     assert_none_open()
 
 
-def test_the_second_session_is_like_the_first() -> None:
+def test_the_second_session_is_like_the_first(syslog: Syslog) -> None:
     """From the plan alone: the planner is taken away, so that nobody can be asked."""
     assert su("alice").returncode == 0
     with away(PLANNER), session(["su", "alice", "-c", f"{WITNESS} one"]) as seen:
         assert_private(seen, "alice", "su")
     assert_none_open()
+    assert syslog.ids() == []  # not even 'plan-expired'
 
 
 def test_two_sessions_of_one_account_have_a_record_each() -> None:
