@@ -99,6 +99,15 @@ def login(user: str, service: str = SERVICE, timeout: float = 30) -> Login:
     return one
 
 
+def together(*users: str, timeout: float = 30) -> list[Login]:
+    """One session of a fresh host for each, at the same time."""
+    command = [str(program()), SERVICE]
+    hosts = [subprocess.Popen([*command, user], stdout=subprocess.PIPE, text=True) for user in users]
+    logins = [parse(one.communicate(timeout=timeout)[0]) for one in hosts]
+    assert all(len(lines) == 1 for lines in logins), logins
+    return [line for lines in logins for line in lines]
+
+
 def right(user: str) -> None:
     """A login now must be right in every way."""
     one = login(user)

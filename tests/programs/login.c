@@ -2,6 +2,8 @@
  *
  * login [-w] [-n TIMES] SERVICE USER...: one process for each user (TIMES of them), all at the same moment;
  * with one user and no -n no process is made. -w: wait for SIGUSR1 after pam_start, so that a tracer can attach.
+ * login -r TIMES SERVICE USER: so many sessions in this process, a line of what it has after each.
+ * login -s SERVICE USER: say "open" and stay so.
  * One line for each session, fields KEY=VALUE with tabs between them. A child that came back into the host
  * writes a line too many. */
 #define _GNU_SOURCE
@@ -182,19 +184,68 @@ static int session(const char *service, const char *user, int barrier, int wait)
 	return 0;
 }
 
+static long resident(void)
+{
+	long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "r");
+
+	if (!file || fscanf(file, "%*d %ld", &pages) != 1)
+		pages = -1;
+	if (file)
+		fclose(file);
+	return pages * sysconf(_SC_PAGESIZE);
+}
+
+static int repeat(const char *service, const char *user, int times)
+{
+	struct pam_conv conversation = {converse, NULL};
+	pam_handle_t *pamh;
+
+	while (times--) {
+		int result;
+
+		if (pam_start(service, user, &conversation, &pamh) != PAM_SUCCESS)
+			return 2;
+		result = pam_open_session(pamh, 0);
+		if (result == PAM_SUCCESS)
+			result = pam_close_session(pamh, 0);
+		pam_end(pamh, result);
+		printf("open=%d resident=%ld files=%d\n", result, resident(), open_files());
+	}
+	return 0;
+}
+
+static int stay(const char *service, const char *user)
+{
+	struct pam_conv conversation = {converse, NULL};
+	pam_handle_t *pamh;
+
+	if (pam_start(service, user, &conversation, &pamh) != PAM_SUCCESS ||
+	    pam_open_session(pamh, 0) != PAM_SUCCESS || write(1, "open\n", 5) != 5)
+		return 2;
+	for (;;)
+		pause();
+}
+
 int main(int argc, char **argv)
 {
-	int option, wait = 0, times = 0, gate[2], worst = 0, status;
+	int option, wait = 0, times = 0, again = 0, gate[2], worst = 0, status;
 
-	while ((option = getopt(argc, argv, "twn:")) != -1)
+	while ((option = getopt(argc, argv, "tswn:r:")) != -1)
 		if (option == 't')
 			return argc == 5 ? try(argv[2], (uid_t)atoi(argv[3]), (gid_t)atoi(argv[4])) : 2;
+		else if (option == 's')
+			return argc == 4 ? stay(argv[2], argv[3]) : 2;
 		else if (option == 'w')
 			wait = 1;
+		else if (option == 'r')
+			again = atoi(optarg);
 		else
 			times = atoi(optarg);
 	if (argc - optind < 2)
 		return 2;
+	if (again)
+		return repeat(argv[optind], argv[optind + 1], again);
 	if (!times && argc - optind == 2)
 		return session(argv[optind], argv[optind + 1], -1, wait);
 	if (pipe(gate))
