@@ -93,10 +93,10 @@ def _rootless(error: BaseException) -> str:
 
 
 @click.group(NAME, cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--config", metavar="FILE", default=paths.CONFIG, show_default=True, type=click.Path(),
+@click.option("--config", metavar="FILE", default=paths.CONFIG, show_default=True, type=click.Path(readable=False),
               help="The configuration; its drop-ins are FILE's *.toml with .d for .toml.")
 @click.option("--json", is_flag=True, help='Write one JSON object, with "schema": 1, instead of text.')
-@click.option("-o", "--output", metavar="FILE", default="-", type=click.Path(),
+@click.option("-o", "--output", metavar="FILE", default="-", type=click.Path(readable=False),
               help="Write to FILE, whole or not at all, instead of the standard output.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
               help="Colors: on a terminal (auto), always or never.")

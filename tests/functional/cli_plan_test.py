@@ -29,7 +29,8 @@ def test_defaults_with_their_reasons(command: Command) -> None:
 
 
 def test_every_line_has_its_reason(command: Command) -> None:
-    command.config.write_text("failure = \"closed\"\nfresh_for = 60\n[directories.cache]\nvariables = [\"XDG_CACHE_HOME\"]\n")
+    command.config.write_text(
+        'failure = "closed"\nfresh_for = 60\n[directories.cache]\nvariables = ["XDG_CACHE_HOME"]\n')
     os.utime(command.config, (1, 1))
     text = command("plan", USER).stdout
     for line in (f'failure is "closed" ({command.config}:1)', f"directories.cache.variables ({command.config}:4)",
