@@ -7,6 +7,7 @@ import json
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ from pam_mktemp_py.sessions.records import Record, records
 from tests.privileged.directories import assert_right, writable_by
 from tests.programs.session_witness import PLACE, VARIABLES
 from tests.sandbox.accounts import CLEAN
+from tests.sandbox.syslog import Syslog
 
 PROGRAMS = Path(__file__).parents[2] / "programs"
 WITNESS = "/usr/local/bin/session-witness"
@@ -155,6 +157,15 @@ def assert_recorded(name: str, service: str) -> None:
 def assert_none_open() -> None:
     """All records are gone, at once or as soon as the daemon has closed its session."""
     eventually(lambda: not records(), "the end of all records")
+
+
+def logged(syslog: Syslog) -> list[str]:
+    """The ids of all that was logged until now: a line of ours comes after it in the socket's queue."""
+    mark = f"mark {time.monotonic_ns()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.sendto(mark.encode(), syslog.path)
+    syslog.wait_for(mark)
+    return syslog.ids()
 
 
 def configure(text: str, drop_in: str = "") -> Path:

@@ -1,6 +1,7 @@
 """su, sudo and runuser: a command and a login, as another account and from one account to another."""
 from __future__ import annotations
 
+import os
 import pwd
 import subprocess
 from collections.abc import Iterator
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.privileged.logins.session import (
-    PLANNER, WITNESS, all_four, assert_none_open, assert_private, away, login, open_records, session, su, variables,
-    witness_report,
+    PLANNER, WITNESS, all_four, assert_none_open, assert_private, away, logged, login, open_records, session, su,
+    variables, witness_report,
 )
 from tests.sandbox.accounts import CLEAN
 from tests.sandbox.syslog import Syslog
@@ -56,7 +57,8 @@ def test_the_second_session_is_like_the_first(syslog: Syslog) -> None:
     with away(PLANNER), session(["su", "alice", "-c", f"{WITNESS} one"]) as seen:
         assert_private(seen, "alice", "su")
     assert_none_open()
-    assert syslog.ids() == []  # not even 'plan-expired'
+    assert logged(syslog) == []  # not even 'plan-expired'
+    assert os.listdir("/run/pam-mktemp/failures") == []  # and nobody has tried to start it
 
 
 def test_two_sessions_of_one_account_have_a_record_each() -> None:
