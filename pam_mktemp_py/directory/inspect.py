@@ -137,6 +137,8 @@ def _user(seen: Look, private_fd: int, state: str) -> int | None:
     seen.form = form
     fate, why = KEPT, ""
     try:
+        # To others than root a stamp looks as if it were not there: nothing follows from that.
+        readable = readable and os.geteuid() == 0
         seen.stamp = stamp.found(fd, seen.name, found, seen.account, state) if readable else None
         if readable and seen.stamp is None:
             fate, why = REPLACED, "its stamp is missing or another account's"
