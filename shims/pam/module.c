@@ -172,7 +172,7 @@ static int open_session(struct session *session, struct plan *plan)
 {
 	const char *why = can_serve(session), *failed = NULL;
 	char memo[MEMO_MAX];
-	bool known, closed = session->closed;
+	bool closed = session->closed;
 	enum trust trust = UNREADABLE;
 
 	if (why)
@@ -182,22 +182,22 @@ static int open_session(struct session *session, struct plan *plan)
 		return PAM_SUCCESS;
 	if (session->debug)
 		say(session, LOG_DEBUG, "plan-stale", why);
-	known = remembered("@planner", memo, &closed) || remembered(session->key, memo, &closed);
-	if (session->uid != UNKNOWN && !known) {
+	if (!remembered("@planner", memo, &closed) && !remembered(session->key, memo, &closed) &&
+	    session->uid != UNKNOWN) {
 		failed = planner_ask(session);
 		trust = load(session, plan, &why);
 		if (trust == FRESH && !(why = verify_and_apply(session, plan)))
 			return PAM_SUCCESS;
-		known = remembered(session->key, memo, &closed) || remembered("@planner", memo, &closed);
 	}
-	if (known || failed)
-		why = known ? memo : failed;
+	closed = trust >= READABLE ? plan->closed : session->closed; /* a failure since then knows better */
+	if (remembered(session->key, memo, &closed) || remembered("@planner", memo, &closed))
+		why = memo;
+	else if (failed)
+		why = failed;
 	if (trust >= OF_THIS_LOGIN && !verify_and_apply(session, plan)) {
 		say(session, LOG_WARNING, "plan-expired", why);
 		return PAM_SUCCESS;
 	}
-	if (trust >= READABLE)
-		closed = plan->closed;
 	return give_up(session, trust >= READABLE ? plan : NULL, closed, why);
 }
 

@@ -58,7 +58,7 @@ static char *put_number(char *at, const char *key, uint64_t number)
 /* The text, which ends in "end" so that a reader knows it whole. No mount namespace is named: at the
  * stages there are it is the host's own, and asking for it costs a third of the record. */
 static size_t describe(char *out, const struct session *session, const struct plan *plan, uint64_t opened,
-		       const char *outcome, const char *reason)
+		       bool private, const char *outcome, const char *reason)
 {
 	char place[3 * 1024 + 3], *at = stpcpy(out, "pam-mktemp-session 1\n");
 
@@ -72,7 +72,7 @@ static size_t describe(char *out, const struct session *session, const struct pl
 	at = put(at, "stage ", plan ? plan->stage : "-");
 	at = put(at, "outcome ", outcome);
 	at = put(at, "reason ", reason);
-	if (plan && plan->dirs) {
+	if (private) { /* else nothing is leased, and a wrong directory can be replaced */
 		(void)stpcpy(stpcpy(stpcpy(stpcpy(stpcpy(place, plan->base), "/"), plan->dir[0].name), "/"),
 			     plan->dir[1].name);
 		at = put(at, "form ", plan->form);
@@ -126,7 +126,7 @@ static bool keep(struct lease *lease, const struct session *session, const struc
 {
 	char text[RECORD_MAX];
 	uint64_t opened = plan_now();
-	size_t size = describe(text, session, plan, opened, outcome, reason);
+	size_t size = describe(text, session, plan, opened, directory >= 0, outcome, reason);
 	char *at = stpcpy(lease->path, RUN "/sessions/");
 
 	/* The host's start time would name it too, but reading it costs more than the whole record: a
