@@ -16,8 +16,8 @@ REFUSED = 6
 
 pytestmark = pytest.mark.usefixtures('alice')
 
-NOBODY = ['-', '%00', 'nobody-here', '.', '..', '...', '/', '//', 'a/b', '../alice', '/etc/passwd', '%2E%2E/x', '-x', '--',
-          'a%0Ab', '%0A', 'alice%0A', 'alice%20', 'a%01%7F%FF', 'a%25b', 'ALICE', 'x' * 33, 'x' * 300, 'x' * 1000,
+NOBODY = ['-', '%00', 'nobody-here', '.', '..', '...', '/', '//', 'a/b', '../alice', '/etc/passwd', '%2E%2E/x', '-x',
+          '--', 'a%0Ab', '%0A', 'alice%0A', 'alice%20', 'a%01%7F%FF', 'a%25b', 'ALICE', 'x' * 33, 'x' * 300, 'x' * 1000,
           '%FF' * 79, '%FF' * 80, '0', '2101', 'DOMAIN%5Calice', 'alice@realm', 'alice:wit', '@planner', '%C3%A9']
 
 
