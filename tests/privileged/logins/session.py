@@ -56,6 +56,7 @@ class Seen:
         self.environment: dict[str, str] = report["environment"]
         self.made: dict[str, str] = report["made"]
         self.tty: bool = report["tty"]
+        self.files: list[str] = report["files"]
 
     @property
     def variables(self) -> dict[str, str]:
@@ -129,6 +130,7 @@ def assert_private(seen: Seen, name: str, service: str, stranger: str = "mallory
     assert seen.uid == pwd.getpwnam(name).pw_uid
     assert seen.variables == all_four(name)
     assert set(seen.made.values()) == {"ok"}
+    assert not [file for file in seen.files if "pam-mktemp" in file or ".private" in file]  # the host's, not the user's
     assert_right(name)
     other = pwd.getpwnam(stranger)
     assert not writable_by(other.pw_uid, other.pw_gid, Path(seen.variables["TMPDIR"]))

@@ -61,15 +61,6 @@ def test_the_second_session_is_like_the_first(syslog: Syslog) -> None:
     assert os.listdir("/run/pam-mktemp/failures") == []  # and nobody has tried to start it
 
 
-@pytest.mark.parametrize("command", [["su", "alice", "-c"], ["runuser", "-u", "alice", "--", "sh", "-c"]])
-def test_the_program_inherits_no_descriptor(command: list[str]) -> None:
-    """The host keeps the record and the directory open; neither goes with the exec."""
-    done = login([*command, "ls -l /proc/self/fd"])
-    assert "/proc/" in done.stdout
-    assert "pam-mktemp" not in done.stdout
-    assert ".private" not in done.stdout
-
-
 def test_two_sessions_of_one_account_have_a_record_each() -> None:
     with session(["su", "alice", "-c", f"{WITNESS} one"]), session(["su", "alice", "-c", f"{WITNESS} two"], "two"):
         assert [record.alive for record in open_records("su")] == [True, True]
