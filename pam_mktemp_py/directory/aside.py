@@ -10,7 +10,7 @@ import stat
 
 from pam_mktemp_py import log
 from pam_mktemp_py.directory import fresh
-from pam_mktemp_py.directory.base import NO_FLAGS, TAKEN, enter
+from pam_mktemp_py.directory.base import NO_FLAGS, enter
 from pam_mktemp_py.linux import acl, inode_flags
 from pam_mktemp_py.linux.boot import boottime_ns
 
@@ -26,10 +26,12 @@ class Rooms:
     def __init__(self, parent: int, path: str) -> None:
         self.parent = parent
         self.path = path
+        self.bad = _BAD
         self.new = self.aside = -1
         try:
             self.aside = self._room(ASIDE)
-            self._put_aside(_BAD)  # of a run that was killed in _room()
+            for bad in {_BAD, self.bad}:  # _BAD also of a run that was killed in between
+                self._put_aside(bad)
             self.new = self._room(NEW)
             self.sweep()
         except BaseException:
@@ -77,13 +79,14 @@ class Rooms:
         return fresh.directory(self.parent, name, _MODE, path)
 
     def _rename_to_bad(self, name: str) -> None:
-        for bad in (_BAD, f"{_BAD}.{boottime_ns()}"):
-            try:
-                os.rename(name, bad, src_dir_fd=self.parent, dst_dir_fd=self.parent)
-                return
-            except OSError as error:
-                if error.errno not in TAKEN or bad != _BAD:
-                    raise
+        try:
+            os.stat(_BAD, dir_fd=self.parent, follow_symlinks=False)
+        except FileNotFoundError:
+            pass
+        else:
+            # Not over what is there: if both are links to one file, rename() does nothing and says it did.
+            self.bad = f"{_BAD}.{boottime_ns()}"
+        os.rename(name, self.bad, src_dir_fd=self.parent, dst_dir_fd=self.parent)
 
     def _release(self, parent: int, name: str) -> None:
         """Clear the append-only flag of our parent and of the directory, or neither could be moved."""

@@ -179,6 +179,18 @@ def test_our_folders(plant: Plant, room: str) -> None:
     assert not os.path.lexists(PRIVATE / ".bad")
 
 
+def test_links_to_one_file_at_both_names() -> None:
+    """rename() of one link over another to the same file does nothing and succeeds (found by a race)."""
+    PRIVATE.mkdir()
+    file(PRIVATE / ".aside")
+    for name in (".bad", ".new", "alice"):
+        os.link(PRIVATE / ".aside", PRIVATE / name)
+    PRIVATE.chmod(0o777)
+    made("alice")
+    assert_right("alice")
+    assert sorted(os.listdir(PRIVATE)) == [".aside", ".new", "alice"] and len(asides()) == 4
+
+
 @pytest.mark.parametrize("plant", SHAPES)
 def test_staging_name_beside_the_parent(plant: Plant) -> None:
     file(PRIVATE)
