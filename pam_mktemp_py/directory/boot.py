@@ -19,7 +19,8 @@ def make(base: str = paths.BASE, lock_path: str = paths.LOCK) -> str:
     try:
         base_fd, real = open_base(base)
         try:
-            place = Place(Account("root", 0, 0, "root"), [], real, base_fd, lambda dev, ino: False, False, "", lock_path)
+            root = Account("root", 0, 0, "root")
+            place = Place(root, [], real, base_fd, lambda dev, ino: False, False, "", lock_path)
             held = lock.wait(lock_path)
             try:
                 fd = parent.ensure(place)

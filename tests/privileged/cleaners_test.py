@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pam_mktemp_py import paths
-from tests.privileged.directories import PRIVATE, append_only, assert_right, asides, made, owner_and_mode, tool
+from tests.privileged.directories import PRIVATE, append_only, asides, assert_right, made, owner_and_mode, tool
 from tests.sandbox import capabilities
 
 pytestmark = pytest.mark.usefixtures("fresh_state")

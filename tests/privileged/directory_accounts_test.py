@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pam_mktemp_py.directory import names
+from pam_mktemp_py.directory.prepare import prepare
 from pam_mktemp_py.errors import DirectoryError, InUse
 from pam_mktemp_py.linux.accounts import Account
-from pam_mktemp_py.directory.prepare import prepare
 from tests.privileged.directories import (
     PRIVATE, aside, asides, assert_right, made, owner_and_mode, tool, witness, writable_by,
 )

@@ -10,7 +10,7 @@ import pytest
 
 from pam_mktemp_py.errors import DirectoryError
 from tests.privileged.directories import (
-    PRIVATE, PYTHON, append_only, assert_right, asides, made, owner_and_mode, tool, witness,
+    PRIVATE, PYTHON, append_only, asides, assert_right, made, owner_and_mode, tool, witness,
 )
 from tests.sandbox import capabilities
 

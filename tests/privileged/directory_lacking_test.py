@@ -16,7 +16,7 @@ from pam_mktemp_py.directory.prepare import prepare
 from pam_mktemp_py.errors import DirectoryError
 from pam_mktemp_py.linux.accounts import lookup
 from tests.privileged.directories import (
-    PRIVATE, PYTHON, append_only, assert_right, asides, made, owner_and_mode, tool, witness,
+    PRIVATE, PYTHON, append_only, asides, assert_right, made, owner_and_mode, tool, witness,
 )
 from tests.sandbox import capabilities
 
@@ -150,7 +150,8 @@ class TestFileSystems:
         carol = account("carol", uid=2003, gid=100)
         assert made("carol").form == "owner"
         assert_right("carol", "owner")
-        for plant in ("ln -s /etc tmp", "ln -s /etc/shadow tmp", "mkdir tmp", "mkdir -p tmp/x", "touch tmp", "mkfifo tmp"):
+        for plant in ("ln -s /etc tmp", "ln -s /etc/shadow tmp", "mkdir tmp", "mkdir -p tmp/x", "touch tmp",
+                      "mkfifo tmp"):
             script = f"cd /tmp/.private/carol && rmdir tmp && {plant}"
             subprocess.run(["sh", "-c", script], user=carol.pw_uid, group=100, extra_groups=[], check=True)
             made("carol")

@@ -100,7 +100,8 @@ def judge(chain: list[tuple[str, int, int, int, int, int]]) -> None:
     for name, dev, ino, uid, gid, mode in chain:
         path /= name
         at = os.lstat(path)
-        assert (at.st_dev, at.st_ino, at.st_uid, at.st_gid, at.st_mode) == (dev, ino, uid, gid, stat.S_IFDIR | mode), path
+        now = (at.st_dev, at.st_ino, at.st_uid, at.st_gid, at.st_mode)
+        assert now == (dev, ino, uid, gid, stat.S_IFDIR | mode), path
     assert [link[3:] for link in chain] == [(0, 0, 0o711), (0, 0, 0o710), (0, 0, 0o1777)]
 
 
