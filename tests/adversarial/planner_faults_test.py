@@ -90,13 +90,19 @@ def test_kills(site) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("closed", [False, True])
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_faults_in_every_way(site, scenario: str, closed: bool) -> None:
-    site(closed)
-    errors = ("", "EIO", "ENOMEM")
-    _run([(scenario, call, call.fail(error)) for call in inject.failing(_calls(scenario, True)) for error in errors],
-         closed)
+def test_faults_everywhere(site, scenario: str) -> None:
+    """The interpreter's start and imports too."""
+    site(closed=True)
+    _run([(scenario, call, call.fail()) for call in inject.failing(_calls(scenario, True))], closed=True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_faults_in_every_way(site, scenario: str) -> None:
+    site(closed=False)
+    cases = inject.failing(_calls(scenario, False))
+    _run([(scenario, call, call.fail(error)) for call in cases for error in inject.MORE_ERRORS], closed=False)
 
 
 @pytest.mark.long

@@ -7,56 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.adversarial import host, oracle
+from tests.adversarial import attack, host, oracle
 from tests.sandbox import capabilities, state
 
 PRIVATE = "/tmp/.private"
 SECONDS = 8.0
 ALICE, MALLORY, CAROL = 1500, 1501, 1504
-ROOTS = Path("/tmp/roots")  # what all plants point to: in the same file system, so that it can be linked to
-
-
-def _print_of(path: Path) -> tuple[object, ...]:
-    at = path.lstat()
-    attributes = {name: os.getxattr(path, name) for name in os.listxattr(path)}
-    return at.st_mode, at.st_uid, at.st_gid, at.st_ino, at.st_size, at.st_mtime_ns, attributes
-
-
-def _make_roots() -> list[tuple[object, ...]]:
-    ROOTS.mkdir(mode=0o755)
-    (ROOTS / "folder").mkdir(mode=0o755)
-    (ROOTS / "file").write_text("root's own")
-    (ROOTS / "file").chmod(0o666)  # else protected_hardlinks forbids to link to it
-    return _prints()
-
-
-def _prints() -> list[tuple[object, ...]]:
-    assert os.listdir(ROOTS / "folder") == []
-    return [_print_of(ROOTS / name) for name in ("", "folder", "file")]
-
-
-@contextlib.contextmanager
-def _attack(least: int, *attackers: tuple[int, list[str]]) -> Iterator[None]:
-    """Two processes for each (uid, paths); they must have success often enough, and root's files stay as before."""
-    before = _make_roots()
-    program = host.build("plant.c", "plant")
-    command = [program, "60"]
-    running = [subprocess.Popen([*command, str(uid), ROOTS / "folder", ROOTS / "file", *paths],
-                                stdout=subprocess.PIPE, text=True) for uid, paths in attackers for _ in range(2)]
-    try:
-        yield
-    finally:
-        for process in running:
-            process.terminate()
-        planted = sum(int(process.communicate()[0]) for process in running)
-    assert planted > least, f"only {planted} plants: no attack"
-    assert _prints() == before
 
 
 def _logins(users: tuple[str, ...], spoil: Callable[[int], None],
@@ -96,7 +59,9 @@ def _remove(path: str, number: int) -> None:
 
 
 def test_another_user_at_the_parent(site) -> None:
-    with _attack(2000, (MALLORY, [PRIVATE, PRIVATE + ".new"])):
+    held: list[int] = []
+    with attack.planters(2000, (MALLORY, [PRIVATE, PRIVATE + ".new"])), \
+            attack.process(MALLORY, MALLORY, lambda: attack.hold(PRIVATE, MALLORY, held)):
         count, private = _logins(("alice", "mallory"), lambda number: _remove(PRIVATE, number), _strictly)
     assert count > 50 and private > 0.8 * count, (count, private)
     host.wipe()
@@ -112,35 +77,37 @@ def test_inside_a_parent_that_was_open_to_all(site) -> None:
         time.sleep(0.003)
 
     inside = [f"{PRIVATE}/{name}" for name in ("alice", "alice/tmp", ".new", ".aside", ".bad")]
-    with _attack(2000, (MALLORY, inside), (ALICE, inside)):
+    held: list[int] = []
+    with attack.planters(2000, (MALLORY, inside), (ALICE, inside)), \
+            attack.process(ALICE, ALICE, lambda: attack.hold(f"{PRIVATE}/alice", ALICE, held)):
         count, private = _logins(("alice", "root"), open_to_all, _strictly)
     assert count > 50 and private > 0.8 * count, (count, private)
     host.wipe()
     host.right("alice")
 
 
+def _of_plan(user: str) -> list[str]:
+    plan = Path(f"{host.RUN}/plans/{user}:{host.SERVICE}").read_text()
+    lines = re.findall(r"^dir \S+ \d+ \d+ (.*)$", plan, re.MULTILINE)
+    return [] if lines == ["0 0 0711", f"{CAROL} 100 0700", "0 0 1777", "0 0 1777"] else [f"the plan trusts {lines}"]
+
+
 def _but_not_the_leaf(one: host.Login) -> list[str]:
-    """In his own directory the user may replace it a moment later, to nobody's harm but his."""
+    """In his own directory the user may replace it a moment later, to nobody's harm but his: the plan must be right."""
     if not one.variables:
         return one.problems(closed=False)
+    wrong = _of_plan(one.user) if one.user == "carol" else []
     leaf = one.variables["TMPDIR"]
     found = [problem for problem in oracle.problems(leaf, one.user)
              if not problem.startswith((leaf, f"[Errno 2] No such file or directory: '{leaf}'"))]
-    return [*found, *([] if one.private else [f"not all variables, or {one.result}"])]
+    return [*wrong, *found, *([] if one.private else [f"not all variables, or {one.result}"])]
 
 
-def _exchanger(folder: str) -> int:
-    """The user's process that puts one of root's directories in the place of the other, again and again."""
-    child = os.fork()
-    if child == 0:
-        os.setgroups([])
-        os.setresgid(100, 100, 100)
-        os.setresuid(CAROL, CAROL, CAROL)
-        while True:
-            for one, other in (("tmp", "was-tmp"), ("cache", "tmp"), ("was-tmp", "cache")):
-                with contextlib.suppress(OSError):
-                    os.rename(f"{folder}/{one}", f"{folder}/{other}")
-    return child
+def _exchange(folder: str) -> None:
+    """Put one of root's directories in the place of the other."""
+    for one, other in (("tmp", "was-tmp"), ("cache", "tmp"), ("was-tmp", "cache")):
+        with contextlib.suppress(OSError):
+            os.rename(f"{folder}/{one}", f"{folder}/{other}")
 
 
 def test_the_user_in_a_directory_of_his_own(site, filesystem, account) -> None:
@@ -153,13 +120,9 @@ def test_the_user_in_a_directory_of_his_own(site, filesystem, account) -> None:
     host.right("carol")
     mine = f"{PRIVATE}/carol"
     assert os.stat(mine).st_uid == CAROL
-    child = _exchanger(mine)
-    try:
-        with _attack(500, (CAROL, [f"{mine}/tmp", f"{mine}/cache"])):
-            count, private = _logins(("carol", "alice"), lambda number: host.forget_plans(), _but_not_the_leaf)
-    finally:
-        os.kill(child, 9)
-        os.waitpid(child, 0)
+    leaves = [f"{mine}/tmp", f"{mine}/cache"]
+    with attack.planters(500, (CAROL, leaves)), attack.process(CAROL, 100, lambda: _exchange(mine)):
+        count, private = _logins(("carol", "alice"), lambda number: host.forget_plans(), _but_not_the_leaf)
     assert count > 30 and private > 0.3 * count, (count, private)
     state.run("find", mine, "-mindepth", "1", "-delete")
     host.right("carol")
