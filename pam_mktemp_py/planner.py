@@ -99,7 +99,7 @@ def serve(request: Request) -> bool:
     try:
         plans.write(request.key, plan.encode(make_plan(request)))
         plans.forget(request.key)
-    except (Error, OSError, MemoryError, ValueError) as e:
+    except Exception as e:  # a fault of one account's must not keep the others waiting
         name = e.id if isinstance(e, Error) else 'planner-failed'
         log.say(name, f'{request.user} ({request.service}): {e or type(e).__name__}', log.ERROR)
         plans.remember(request.key, request.failure, str(e))

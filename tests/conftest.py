@@ -15,6 +15,8 @@ from tests.sandbox.state import filesystem, fresh_state, pam_service  # noqa: F4
 from tests.sandbox.syslog import syslog  # noqa: F401  fixture
 
 TESTS = Path(__file__).parent
+# Here, before any test file imports them: pytest refuses to rewrite what is imported already.
+pytest.register_assert_rewrite("tests.privileged.directories", "tests.privileged.logins.session")
 SANDBOXED = (TESTS / "privileged", TESTS / "adversarial")
 MUST_WORK = os.environ.get("PAM_MKTEMP_MUST_WORK") == "1"
 

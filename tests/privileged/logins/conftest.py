@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.privileged.directories", "tests.privileged.logins.session")
-
-from tests.privileged.logins.session import LINE, prepare_meeting  # noqa: E402
-from tests.sandbox import accounts  # noqa: E402
+from tests.privileged.logins.session import LINE, prepare_meeting
+from tests.sandbox import accounts
 
 FILES = ("common-session", "common-session-noninteractive", "runuser")
 PEOPLE = ("alice", "bob", "mallory")
