@@ -3,17 +3,12 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pam_mktemp_py.directory.base import open_base
-from pam_mktemp_py.errors import DirectoryError
-from tests.privileged.directories import (
-    PRIVATE, acl, aside, asides, assert_right, fingerprint, made, owner_and_mode, tool,
-)
+from tests.privileged.directories import PRIVATE, acl, aside, asides, assert_right, fingerprint, made, tool
 
 pytestmark = pytest.mark.usefixtures("fresh_state")
 
@@ -234,132 +229,3 @@ def test_each_move_is_logged(syslog) -> None:
     made("alice")
     syslog.wait_for("/tmp/.private: it is not root's directory")
     assert "moved-aside" in syslog.ids()
-
-
-@pytest.mark.parametrize("setup", ["chmod 2777 /tmp; chgrp mallory /tmp; chmod 3777 /tmp",
-                                   "setfacl -m d:u:mallory:rwx,d:g::rwx,d:o::rwx,d:m::rwx /tmp",
-                                   "setfacl -m u:mallory:rwx,d:u:mallory:rwx /tmp",
-                                   "chmod 755 /tmp; chgrp mallory /tmp; chmod g+s /tmp"])
-def test_hostile_tmp(setup: str) -> None:
-    subprocess.run(["sh", "-ec", setup], check=True)
-    made("alice")
-    assert owner_and_mode(PRIVATE) == "root:root 711 directory"
-    assert acl(PRIVATE) == ["user::rwx", "group::--x", "other::--x"]
-    assert acl(PRIVATE / "alice") == ["user::rwx", "user:2001:--x", "group::---", "mask::--x", "other::---"]
-    assert acl(PRIVATE / "alice/tmp") == ["user::rwx", "group::rwx", "other::rwx"]
-    for path in (PRIVATE, PRIVATE / "alice", PRIVATE / "alice/tmp", PRIVATE / ".new", PRIVATE / ".aside"):
-        assert tool("getfacl", "-cdp", path) == "" and tool("stat", "-c", "%G", path) == "root"
-
-
-@pytest.mark.parametrize("change", [
-    "chmod 755 alice", "chmod 700 alice", "chmod 2710 alice", "chown mallory alice", "chown alice:alice alice",
-    "chgrp mallory alice", "setfacl -m u:mallory:x alice", "setfacl -m u:alice:rwx alice", "setfacl -b alice",
-    "setfacl -x u:alice -m u:mallory:x alice", "setfattr -x trusted.pam_mktemp alice",
-    "setfattr -n trusted.pam_mktemp -v '1 2666 mallory 1' alice",
-    "setfattr -n trusted.pam_mktemp -v '2 2001 alice 1' alice",
-    "setfattr -n trusted.pam_mktemp -v '1 2001 %zz 1' alice", "setfattr -n trusted.pam_mktemp -v '' alice",
-    "setfattr -n trusted.pam_mktemp -v '1 2001 mallory 1' alice",
-    "setfacl -b alice; chattr +a alice",
-])
-def test_tampered_user_directory_is_replaced_not_mended(change: str) -> None:
-    before = made("alice")
-    (PRIVATE / "alice/tmp/kept").write_text("data")
-    tool("chattr", "-a", PRIVATE)
-    subprocess.run(["sh", "-c", f"cd {PRIVATE}; {change}"], check=True)
-    now = made("alice")
-    assert_right("alice")
-    assert now.chain[1][2] != before.chain[1][2]
-    assert asides() == ["alice"]
-    assert (aside("alice") / "tmp/kept").read_text() == "data"
-    assert aside("alice").stat().st_mode & 0o7777 == 0
-
-
-@pytest.mark.parametrize("change", ["chmod 777 tmp", "chmod 700 tmp", "chown alice tmp", "chgrp alice tmp"])
-def test_tampered_leaf_is_replaced(change: str) -> None:
-    made("alice")
-    subprocess.run(["sh", "-c", f"cd {PRIVATE}/alice && {change}"], check=True)
-    made("alice")
-    assert_right("alice")
-    assert asides() == ["alice.tmp"]
-
-
-def test_lookalikes_swapped_while_the_parent_was_open() -> None:
-    """Two stamped directories exchanged: each has a valid stamp, of the other's account."""
-    made("alice"), made("mallory")
-    tool("chattr", "-a", PRIVATE)
-    subprocess.run(["sh", "-ec", "mv alice x; mv mallory alice; mv x mallory"], check=True, cwd=PRIVATE)
-    made("alice"), made("mallory")
-    assert_right("alice"), assert_right("mallory")
-    assert asides() == ["alice", "mallory"]
-
-
-def test_a_mount_point_is_told_not_moved() -> None:
-    PRIVATE.mkdir()
-    tool("mount", "-t", "tmpfs", "-o", f"uid={MALLORY}", "x", PRIVATE)
-    with pytest.raises(DirectoryError, match="findmnt"):
-        made("alice")
-    assert os.listdir(PRIVATE) == [] and os.listdir("/tmp").count(".private.new") == 0
-
-
-class TestBase:
-    """Every ancestor is root's, and sticky if others can write."""
-
-    @pytest.mark.parametrize("change,said", [
-        ("chmod 777 /tmp", r"/tmp: is writable by others and not sticky"),
-        ("chmod 775 /tmp", r"not sticky"), ("chown mallory /tmp", "belongs to uid 2666"),
-        ("chmod 755 /tmp; chown 65534 /tmp", "belongs to uid 65534")])
-    def test_refused(self, change: str, said: str) -> None:
-        subprocess.run(["sh", "-ec", change], check=True)
-        with pytest.raises(DirectoryError, match=said):
-            made("alice")
-        assert os.listdir("/tmp").count(".private") == 0
-
-    def test_ancestor_refused(self) -> None:
-        os.makedirs("/srv/a/tmp")
-        os.chmod("/srv/a/tmp", 0o1777)
-        os.chown("/srv/a", MALLORY, 0)
-        with pytest.raises(DirectoryError, match="^/srv/a: belongs to uid 2666"):
-            made("alice", base="/srv/a/tmp")
-        os.chown("/srv/a", 0, 0)
-        made("alice", base="/srv/a/tmp")
-        assert_right("alice", base=Path("/srv/a/tmp"))
-        tool("chattr", "-a", "/srv/a/tmp/.private")
-        subprocess.run(["rm", "-rf", "/srv/a"], check=True)
-
-    def test_links_are_resolved(self, tmp_path: Path) -> None:
-        os.makedirs("/srv/b/real")
-        os.chmod("/srv/b/real", 0o1777)
-        os.symlink("b/../b/./real", "/srv/c")
-        os.symlink("/srv/c", "/srv/d")
-        done = made("alice", base="/srv/d")
-        assert (done.base, done.path) == ("/srv/b/real", "/srv/b/real/.private/alice")
-        tool("chattr", "-a", "/srv/b/real/.private")
-        subprocess.run(["rm", "-rf", "/srv/b", "/srv/c", "/srv/d"], check=True)
-
-    def test_links_of_others_are_not(self) -> None:
-        os.symlink("/etc/victim", "/tmp/link")
-        own(Path("/tmp/link"))
-        with pytest.raises(DirectoryError, match="symbolic link of uid 2666"):
-            made("alice", base="/tmp/link")
-        os.symlink("/tmp/loop", "/tmp/loop")
-        with pytest.raises(DirectoryError, match="more than 8"):
-            made("alice", base="/tmp/loop")
-
-    @pytest.mark.parametrize("base", ["/nowhere", "/etc/passwd", "tmp", ""])
-    def test_no_directory(self, base: str) -> None:
-        with pytest.raises((DirectoryError)):
-            made("alice", base=base)
-
-    @pytest.mark.parametrize("path", ["/", "//", "/tmp/", "/tmp//.", "/tmp/../tmp", "/../tmp"])
-    def test_spelling(self, path: str) -> None:
-        fd, real = open_base(path)
-        assert os.path.samestat(os.fstat(fd), os.stat(path)) and real == ("/tmp" if "tmp" in path else "/")
-        os.close(fd)
-
-
-@pytest.mark.parametrize(
-    "leaves", [[".."], ["a/b"], [""], ["x" * 17], ["tmp", "tmp"], ["A"], [f"l{n}" for n in range(9)]])
-def test_leaves_that_are_refused(leaves: list[str]) -> None:
-    with pytest.raises(DirectoryError):
-        made("alice", *leaves)
-    assert not os.path.lexists(PRIVATE)
