@@ -70,7 +70,8 @@ class Plan:
     def __init__(
         self, *, config: str, boot: str, expires_ns: int, depends: Iterable[Dependency],
         name: str, uid: int, gid: int, service: str, stage: str, reason: str, failure: str,
-        lookups: Iterable[Dependency] = (), form: str = '', base: str = '', directories: Iterable[Directory] = (), stamp: str = '-',
+        lookups: Iterable[Dependency] = (), form: str = '', base: str = '',
+        directories: Iterable[Directory] = (), stamp: str = '-',
         acl: bytes | None = None, environment: Iterable[tuple[str, str]] = (),
     ) -> None:
         self.config = config

@@ -66,7 +66,9 @@ def _values(key: str, rest: str) -> list[bytes]:
         _must(values[0].startswith(b'/'), 'path not absolute')
     if key == 'dir':
         _must(b'/' not in values[0] and values[0] not in (b'.', b'..'), 'directory name')
-    numbers = {'expires': values[:1], 'depends': values[1:], 'lookup': values[1:], 'account': values[1:], 'dir': values[1:5]}
+    numbers = {
+        'expires': values[:1], 'depends': values[1:], 'lookup': values[1:], 'account': values[1:], 'dir': values[1:5],
+    }
     if values[1:] != [b'absent']:
         for number in numbers.get(key, []):
             _must(int(number) <= U64, 'number too large')

@@ -31,7 +31,8 @@ directories = st.lists(
 def plans(draw: st.DrawFn) -> plan.Plan:
     common = {
         'config': draw(path), 'boot': draw(text), 'expires_ns': draw(u64),
-        'depends': draw(st.lists(depends, max_size=6)), 'lookups': draw(st.lists(depends, max_size=2)), 'name': draw(text), 'uid': draw(id_),
+        'depends': draw(st.lists(depends, max_size=6)), 'lookups': draw(st.lists(depends, max_size=2)),
+        'name': draw(text), 'uid': draw(id_),
         'gid': draw(id_), 'service': draw(text), 'reason': draw(text),
         'failure': draw(st.sampled_from(['open', 'closed'])),
     }
@@ -92,7 +93,8 @@ def test_what_is_written_is_read_back_unchanged(made: plan.Plan, reader: Reader)
 
 
 PARTS = [b'%', b'%00', b'%41', b'%0a', b'%0A', b' ', b'\n', b'\r', b'\0', b'-', b'/', b'..', b'0', b'00', b'absent',
-         b'18446744073709551616', b'4294967295', b'end\n', b'setenv A b\n', b'depends /x absent\n', b'\xff', b'x' * 1025]
+         b'18446744073709551616', b'4294967295', b'end\n', b'setenv A b\n', b'depends /x absent\n',
+         b'\xff', b'x' * 1025]
 
 
 def mutated(data: bytes, choice: random.Random) -> bytes:
@@ -141,7 +143,8 @@ def a_plan(**changes: object) -> plan.Plan:
 
 @pytest.mark.parametrize('changes', [
     {'reason': ''}, {'reason': 'a\0b'}, {'reason': 'x' * 1025}, {'depends': [('/x', None)] * 33},
-    {'lookups': [('/x', None)] * 3}, {'directories': [('a', 1, 1, 1, 1, 1)] * 2}, {'directories': [('a', 1, 1, 1, 1, 1)] * 11},
+    {'lookups': [('/x', None)] * 3}, {'directories': [('a', 1, 1, 1, 1, 1)] * 2},
+    {'directories': [('a', 1, 1, 1, 1, 1)] * 11},
     {'environment': [('A=B', 'x')]}, {'environment': [('', 'x')]}, {'environment': [('1A', 'x')]},
     {'environment': [('A' * 1025, 'x')]},
     {'environment': [('A', 'x')] * 33}, {'environment': [('A', 'é' * 400)] * 20},
