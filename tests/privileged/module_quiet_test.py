@@ -109,7 +109,7 @@ def test_logging_takes_no_low_descriptor(any_host: Host, setting: str, syslog) -
     with planner('raise SystemExit(1)'):
         done = any_host('shut 0', 'shut 1', 'shut 2', 'start wit alice', 'open', 'state').fine()
     assert not {0, 1, 2} & set(done.states[0].descriptors())
-    assert 'failed-open' in syslog.ids()
+    syslog.wait_for(r'\[failed-open\]')
 
 
 def test_setcred_does_nothing(any_host: Host) -> None:
