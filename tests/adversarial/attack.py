@@ -52,32 +52,54 @@ def planters(least: int, *attackers: tuple[int, list[str]]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def process(uid: int, gid: int, act: Callable[[], None]) -> Iterator[None]:
-    """A process of the user's that does this again and again; it must not have ended by itself."""
+def process(uid: int, gid: int, act: Callable[[], None], verdict: Callable[[], bool] = lambda: True) -> Iterator[None]:
+    """A process of the user's that does this again and again until the end, when its verdict must be good."""
     child = os.fork()
     if child == 0:
+        over: list[int] = []
+        signal.signal(signal.SIGTERM, lambda number, _frame: over.append(number))
         os.setgroups([])
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
         os.umask(0)
-        while True:
+        while not over:
             with contextlib.suppress(OSError):
                 act()
+        os._exit(0 if verdict() else 1)
     yield
-    os.kill(child, signal.SIGKILL)
-    assert os.waitpid(child, 0)[1] == signal.SIGKILL, "a directory of the user's was given another owner"
+    os.kill(child, signal.SIGTERM)
+    assert os.waitpid(child, 0)[1] == 0, "what the user made was given another owner"
 
 
-def hold(path: str, uid: int, held: list[int]) -> None:
-    """Make a directory there and keep it open: whatever root does with it, it must stay the user's."""
-    for fd in held:
-        if os.fstat(fd).st_uid != uid:
-            os._exit(1)
-    if len(held) > 50:
-        os.close(held.pop(0))
-    os.mkdir(path, 0o777)
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    if os.fstat(fd).st_uid == uid:  # else another was there in between
-        held.append(fd)
-    else:
+class Holder:
+    """Makes directories at a path and keeps them open: whatever root does with them, they must stay the user's."""
+
+    MOST = 900  # descriptors
+
+    def __init__(self, path: str, uid: int) -> None:
+        self.path = path
+        self.uid = uid
+        self.held: list[int] = []
+        self.taken = 0
+
+    def act(self) -> None:
+        """One more."""
+        if len(self.held) > self.MOST:
+            self._let_go()
+        os.mkdir(self.path, 0o777)
+        fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        if os.fstat(fd).st_uid == self.uid:  # else another was there in between
+            self.held.append(fd)
+        else:
+            os.close(fd)
+
+    def _let_go(self) -> None:
+        fd = self.held.pop(0)
+        self.taken += os.fstat(fd).st_uid != self.uid
         os.close(fd)
+
+    def verdict(self) -> bool:
+        """Whether all of them are still the user's."""
+        while self.held:
+            self._let_go()
+        return not self.taken

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.adversarial import attack, host, oracle
+from tests.adversarial import attack, host, oracle, verdict
 from tests.sandbox import capabilities, state
 
 PRIVATE = "/tmp/.private"
@@ -35,6 +35,8 @@ def _logins(users: tuple[str, ...], spoil: Callable[[int], None],
             count += 1
             private += one.private
             wrong += judge(one)
+            if one.seconds > verdict.LONGEST:
+                wrong.append(f"a login of {one.seconds:.1f} s: {one}")
         host.forget_failures()
     assert not wrong, f"{len(wrong)} problems in {count} logins\n" + "\n".join(wrong[:20])
     return count, private
@@ -59,9 +61,9 @@ def _remove(path: str, number: int) -> None:
 
 
 def test_another_user_at_the_parent(site) -> None:
-    held: list[int] = []
+    holder = attack.Holder(PRIVATE, MALLORY)
     with attack.planters(2000, (MALLORY, [PRIVATE, PRIVATE + ".new"])), \
-            attack.process(MALLORY, MALLORY, lambda: attack.hold(PRIVATE, MALLORY, held)):
+            attack.process(MALLORY, MALLORY, holder.act, holder.verdict):
         count, private = _logins(("alice", "mallory"), lambda number: _remove(PRIVATE, number), _strictly)
     assert count > 50 and private > 0.8 * count, (count, private)
     host.wipe()
@@ -77,9 +79,9 @@ def test_inside_a_parent_that_was_open_to_all(site) -> None:
         time.sleep(0.003)
 
     inside = [f"{PRIVATE}/{name}" for name in ("alice", "alice/tmp", ".new", ".aside", ".bad")]
-    held: list[int] = []
+    holder = attack.Holder(f"{PRIVATE}/alice", ALICE)
     with attack.planters(2000, (MALLORY, inside), (ALICE, inside)), \
-            attack.process(ALICE, ALICE, lambda: attack.hold(f"{PRIVATE}/alice", ALICE, held)):
+            attack.process(ALICE, ALICE, holder.act, holder.verdict):
         count, private = _logins(("alice", "root"), open_to_all, _strictly)
     assert count > 50 and private > 0.8 * count, (count, private)
     host.wipe()
@@ -87,16 +89,19 @@ def test_inside_a_parent_that_was_open_to_all(site) -> None:
 
 
 def _of_plan(user: str) -> list[str]:
-    plan = Path(f"{host.RUN}/plans/{user}:{host.SERVICE}").read_text()
+    try:
+        plan = Path(f"{host.RUN}/plans/{user}:{host.SERVICE}").read_text()
+    except FileNotFoundError:  # none could be made, the directory changed all the while
+        return []
     lines = re.findall(r"^dir \S+ \d+ \d+ (.*)$", plan, re.MULTILINE)
     return [] if lines == ["0 0 0711", f"{CAROL} 100 0700", "0 0 1777", "0 0 1777"] else [f"the plan trusts {lines}"]
 
 
 def _but_not_the_leaf(one: host.Login) -> list[str]:
     """In his own directory the user may replace it a moment later, to nobody's harm but his: the plan must be right."""
-    if not one.variables:
-        return one.problems(closed=False)
     wrong = _of_plan(one.user) if one.user == "carol" else []
+    if not one.variables:
+        return wrong + one.problems(closed=False)
     leaf = one.variables["TMPDIR"]
     found = [problem for problem in oracle.problems(leaf, one.user)
              if not problem.startswith((leaf, f"[Errno 2] No such file or directory: '{leaf}'"))]
