@@ -2,7 +2,7 @@
 
 Started by the PAM module as root (shims/pam/start.c) when there is no fresh plan:
 
-    /usr/bin/python3 -I -S -B /usr/lib/pam-mktemp/__main__.py USER SERVICE CONFIG
+    /usr/bin/python3 -I -S -B /usr/lib/pam-mktemp/__main__.py USER SERVICE CONFIG [alone]
 
 Its exit status is advice: 0 all is well, 1 no plan could be made (the reason is remembered and logged).
 What it must not do: read the account's home, trust the caller's environment, or import what makes a
@@ -138,20 +138,25 @@ def answer(name: str, config: str) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """argv: program, USER, SERVICE, CONFIG; all from the PAM module. The exit status as above."""
+    """argv: program, USER, SERVICE, CONFIG, and 'alone' if limits of the caller's could not be lifted.
+
+    Then it serves no other login: what those limits break would be remembered as their failure. The
+    exit status as above.
+    """
     if len(argv) == 2 and argv[1] == '--boot':
         from pam_mktemp_py.directory import boot as at_boot
         return at_boot.main()
-    if len(argv) != 4:
-        log.say('planner-usage', f'called with {len(argv) - 1} arguments, not 3', log.ERROR)
+    if len(argv) not in (4, 5) or argv[4:] not in ([], ['alone']):
+        log.say('planner-usage', f'called with {argv[1:]!r}', log.ERROR)
         return 2
     until = time.monotonic() + SERVE_SECONDS
     plans.make_folders()
-    request = Request(*argv[1:])
+    request = Request(*argv[1:4])
     good = serve(request)
     plans.forget(request.key, paths.QUEUE)
-    plans.forget('@planner')
-    serve_waiting(until)
+    if not argv[4:]:
+        plans.forget('@planner')
+        serve_waiting(until)
     account = accounts.lookup(request.user)
     if account:
         records.sweep(account.uid, paths.SESSIONS)

@@ -49,6 +49,7 @@
 struct job {
 	const struct session *session;
 	char request[PLAN_KEY + 8], late[128], unstartable[128];
+	bool lifted; /* of the caller's limits; else its planner must not serve others */
 };
 
 static uint64_t now_ms(void)
@@ -61,28 +62,44 @@ static int await(int pidfd, uint64_t ms)
 {
 	struct pollfd over = {pidfd, POLLIN, 0};
 	siginfo_t how = {0};
-	bool late;
+	int got, wait = WEXITED | __WALL;
 
 	do
-		late = poll(&over, 1, (int)ms) == 0;
-	while (!over.revents && !late && errno == EINTR);
-	if (late) {
+		got = poll(&over, 1, (int)ms);
+	while (got < 0 && errno == EINTR);
+	if (got != 1) {
 		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-		(void)poll(&over, 1, 1000);
+		if (!poll(&over, 1, 1000)) /* it hangs in the kernel: nothing reaps it now */
+			wait |= WNOHANG;
 	}
-	if (waitid((idtype_t)P_PIDFD, (id_t)pidfd, &how, WEXITED | WNOHANG | __WALL) || late)
-		return late ? LATE : KILLED;
+	if (waitid((idtype_t)P_PIDFD, (id_t)pidfd, &how, wait) || got != 1)
+		return got != 1 ? LATE : KILLED;
 	return how.si_code == CLD_EXITED ? how.si_status : KILLED;
 }
 
-/* Nothing of the caller's may slow, stop, limit or redirect what runs as root. */
-static void leave_caller(void)
+static void overwrite(const char *path, const char *text)
 {
-	static const int limits[] = {RLIMIT_FSIZE, RLIMIT_AS, RLIMIT_DATA, RLIMIT_CPU, RLIMIT_NPROC,
-				     RLIMIT_STACK};
+	int at = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (at < 0)
+		return;
+	(void)!write(at, text, strlen(text));
+	close(at);
+}
+
+/* Nothing of the caller's may slow, stop, limit or redirect what runs as root. Whether all limits could
+ * be lifted: without CAP_SYS_RESOURCE a hard limit stays, and may be low enough to break a planner. */
+static bool leave_caller(void)
+{
+	static const struct {
+		int what;
+		rlim_t enough;
+	} limits[] = {{RLIMIT_FSIZE, 1 << 20}, {RLIMIT_AS, 1 << 28},  {RLIMIT_DATA, 1 << 28}, {RLIMIT_STACK, 1 << 20},
+		      {RLIMIT_CPU, 60},	       {RLIMIT_NOFILE, 64}, {RLIMIT_NPROC, 0}};
 	struct sched_param usual = {0};
 	cpu_set_t all;
 	struct rlimit limit;
+	bool lifted = true;
 	size_t i;
 	int at;
 
@@ -94,14 +111,13 @@ static void leave_caller(void)
 		(void)signal(at, SIG_DFL);
 	for (i = 0; i < sizeof limits / sizeof *limits; i++) {
 		limit.rlim_cur = limit.rlim_max = RLIM_INFINITY;
-		if (setrlimit((__rlimit_resource_t)limits[i], &limit) &&
-		    !getrlimit((__rlimit_resource_t)limits[i], &limit)) {
-			limit.rlim_cur = limit.rlim_max;
-			(void)setrlimit((__rlimit_resource_t)limits[i], &limit);
-		}
+		if (!setrlimit((__rlimit_resource_t)limits[i].what, &limit))
+			continue;
+		(void)getrlimit((__rlimit_resource_t)limits[i].what, &limit);
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit((__rlimit_resource_t)limits[i].what, &limit);
+		lifted = lifted && limit.rlim_cur >= limits[i].enough;
 	}
-	limit.rlim_cur = limit.rlim_max = 1024;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	umask(0);
 	if (chdir("/") || syscall(SYS_close_range, 0, ~0u, 0) || open("/dev/null", O_RDWR) != 0 ||
 	    dup(0) != 1 || dup(0) != 2)
@@ -110,24 +126,18 @@ static void leave_caller(void)
 	(void)setpriority(PRIO_PROCESS, 0, 0);
 	memset(&all, 0xff, sizeof all);
 	(void)sched_setaffinity(0, sizeof all, &all);
-	at = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	if (at >= 0) {
-		(void)!write(at, "0", 1);
-		close(at);
-	}
+	overwrite("/proc/self/oom_score_adj", "0");
 	/* A delegated cgroup could be frozen by its user while the planner holds a slot. */
-	at = open("/sys/fs/cgroup/cgroup.procs", O_WRONLY | O_CLOEXEC);
-	if (at >= 0) {
-		(void)!write(at, "0", 1);
-		close(at);
-	}
+	overwrite("/sys/fs/cgroup/cgroup.procs", "0");
+	return lifted;
 }
 
 static int run_planner(const struct job *job)
 {
 	const struct session *session = job->session;
 	const char *const argv[] = {PYTHON,	     "-I",	       "-S",		 "-B", PLANNER,
-				    session->user, session->service, session->config, NULL};
+				    session->user, session->service, session->config,
+				    job->lifted ? NULL : "alone", NULL};
 	static const char *const envp[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
 					   NULL};
 	int status, pidfd = -1;
@@ -142,7 +152,8 @@ static int run_planner(const struct job *job)
 		_exit(127);
 	}
 	status = child < 0 ? 127 : await(pidfd, PLANNER_MS);
-	if (status == LATE || status > 1) { /* not this account's own failure: nobody need wait for the next */
+	/* Not this account's own failure, nor its caller's doing: nobody need wait for the next. */
+	if (job->lifted && (status == LATE || status > 1)) {
 		(void)unlink(MEMO);
 		(void)!symlink(status == LATE ? job->late : job->unstartable, MEMO);
 	}
@@ -198,12 +209,12 @@ static int wait_and_run(const struct job *job)
 	return 124;
 }
 
-static _Noreturn void help(const struct job *job)
+static _Noreturn void help(struct job *job)
 {
 	static const char *const folders[] = {"plans", "queue", "failures", "slots", "sessions"};
 	size_t i;
 
-	leave_caller();
+	job->lifted = leave_caller();
 	if (chdir(RUN) && (mkdir(RUN, 0711) || chdir(RUN)))
 		_exit(126);
 	for (i = 0; i < sizeof folders / sizeof *folders; i++)
@@ -230,6 +241,12 @@ const char *planner_ask(const struct session *session)
 	if (helper == 0)
 		help(&job);
 	if (helper > 0) {
+		/* Before it is root the caller of su can stop it: it needs a moment, and gets three. */
+		struct pollfd over = {pidfd, POLLIN, 0};
+		int nudge;
+
+		for (nudge = 0; nudge < 3 && !poll(&over, 1, 100); nudge++)
+			(void)syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0);
 		status = await(pidfd, SLOT_MS + PLANNER_MS + 2000);
 		close(pidfd);
 	}
