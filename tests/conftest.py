@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ TESTS = Path(__file__).parent
 # Here, before any test file imports them: pytest refuses to rewrite what is imported already.
 pytest.register_assert_rewrite("tests.privileged.directories", "tests.privileged.logins.session")
 SANDBOXED = (TESTS / "privileged", TESTS / "adversarial")
+TEST_SECONDS = 200
 MUST_WORK = os.environ.get("PAM_MKTEMP_MUST_WORK") == "1"
 
 
@@ -32,6 +34,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Refuse to run on the machine itself what changes /etc, /tmp and accounts."""
     if any(folder in item.path.parents for folder in SANDBOXED) and not guard.inside():
         pytest.fail("only in a sandbox: tox -e real, or tests/sandbox/python -m pytest", pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """A test that hangs is a failure, not a hanging build. (xdist would run a killed worker's test again, for ever.)"""
+    def expired(_number: int, _frame: Any) -> None:
+        raise TimeoutError(f"the test took more than {TEST_SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, expired)
+    signal.alarm(0 if item.get_closest_marker("long") else TEST_SECONDS)
+    try:
+        return (yield)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _forbid_skip(report: Any) -> None:
