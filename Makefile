@@ -54,7 +54,8 @@ build/tests/fuzz/%: tests/fuzz/%.c $(wildcard shims/plan/*.[ch])
 fuzz: $(FUZZERS)
 	@mkdir -p build/corpus
 	for fuzzer in $(FUZZERS); do \
-	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=20000 -print_final_stats=1 build/corpus \
+	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=20000 -print_final_stats=1 \
+	        -dict=tests/fuzz/plan.dict build/corpus \
 	        $(wildcard tests/fuzz/corpus) || exit 1; \
 	done
 
