@@ -48,7 +48,7 @@ def start(user: Any, command: list[str]) -> subprocess.Popen[str]:
 
 @contextlib.contextmanager
 def attack(user: Any, number: int, seconds: int) -> Iterator[list[int]]:
-    """harass.c as the user; then [seen, hit]."""
+    """harass.c as the user; then its numbers."""
     program = BUILT / 'harass'
     subprocess.run(['gcc', '-O2', '-o', program, ROOT / 'tests/programs/harass.c'], check=True)
     process = start(user, [str(program), str(number), str(seconds)])
@@ -58,7 +58,7 @@ def attack(user: Any, number: int, seconds: int) -> Iterator[list[int]]:
         yield counts
     finally:
         words = process.communicate(timeout=seconds + 30)[0].split()
-        counts += [int(words[1]), int(words[3])]
+        counts += [int(word) for word in words[1::2]]
 
 
 @pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGSTOP, signal.SIGXCPU], ids=lambda number: number.name)
@@ -80,8 +80,9 @@ def test_what_su_starts_cannot_be_signalled(
             assert time.monotonic() - began < LONGEST
             good += 'TMPDIR=/tmp/.private/bob/tmp' in output
             rounds += 1
-    seen, hit = counts
+    seen, hit, planners, planners_hit = counts
     assert rounds and seen > 20 * rounds, 'the attacker has seen nothing'
+    assert planners > rounds and planners_hit == 0
     assert hit <= rounds
     assert good >= rounds - hit
     assert not os.path.lexists('/run/pam-mktemp/failures/@planner')

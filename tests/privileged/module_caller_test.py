@@ -58,7 +58,8 @@ def folders_are_right() -> None:
     ['sh', '-c', 'umask 0777; exec "$@"', 'sh'], ['sh', '-c', 'umask 0; exec "$@"', 'sh'],
     ['taskset', '1'], ['setpriv', '--pdeathsig', 'KILL'], ['env', '--ignore-signal=CHLD'],
     ['env', '--block-signal=CHLD'], ['env', '--ignore-signal=XFSZ'], ['prlimit', '--fsize=0:'], ['prlimit', '--cpu=1:'],
-    ['prlimit', '--nproc=0:'], ['prlimit', '--nofile=16:'], ['prlimit', '--stack=100000:'], ['prlimit', '--core=0:0'],
+    ['prlimit', '--nproc=0:'], ['prlimit', '--nofile=16:'], ['prlimit', '--nofile=6:500'],
+    ['prlimit', '--stack=100000:'], ['prlimit', '--core=0:0'],
     ['prlimit', '--data=2000000:'], ['prlimit', '--as=14000000:'], ['prlimit', '--memlock=0:0', '--sigpending=0:0'],
 ], ids=' '.join)
 def test_what_the_planner_can_undo(su: Any, wrapper: list[str]) -> None:

@@ -4,6 +4,7 @@ pam_tmpdir's child came back into the host when its helper could not be executed
 """
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,14 @@ def test_little_memory(host: Host, kilobytes: int) -> None:
     assert len(done.pids) <= 1
     if done.code != 127:  # the dynamic linker had not enough
         assert done.fine().results() in ([0], [28])
+
+
+def test_no_planner_stays_without_its_helper(host: Host) -> None:
+    with planner('import os, time; os.kill(os.getppid(), 9); time.sleep(100)'):
+        began = time.monotonic()
+        assert host(*COMMANDS).fine().results() == [0]
+    assert time.monotonic() - began < 2
+    assert processes('/usr/lib/pam-mktemp') == []
 
 
 def test_no_process_stays(host: Host) -> None:

@@ -109,6 +109,18 @@ def test_a_changed_configuration(host: Host, case: str) -> None:
         CONFIG.with_name('moved').unlink(missing_ok=True)
 
 
+@pytest.mark.parametrize('field', range(2, 7))
+def test_each_field_counts(host: Host, field: int) -> None:
+    """Device, inode, size, mtime and ctime: any one of them that differs."""
+    settled(host)
+    text = PLAN.read_text()
+    line = next(line for line in text.splitlines() if line.startswith(f'depends {CONFIG} '))
+    fields = line.split()
+    fields[field] = str(int(fields[field]) + 1)
+    PLAN.write_text(text.replace(line, ' '.join(fields)))
+    assert asks(host)
+
+
 def test_each_change_of_the_drop_ins(host: Host) -> None:
     folder = Path('/etc/security/pam_mktemp.d')
     folder.mkdir()
@@ -176,6 +188,23 @@ def test_another_uid_gid_or_name(host: Host, alice: Any, change: list[str]) -> N
         assert PRIVATE == host.session().env
         expire(3600)
         assert not asks(host)
+    finally:
+        subprocess.run(['usermod', '-u', '2101', '-g', 'alice', 'alice'], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize('change', [['usermod', '-u', '2150', 'alice'], ['usermod', '-g', '0', 'alice']],
+                         ids=lambda change: change[1])
+def test_a_plan_that_knew_the_account(host: Host, change: list[str]) -> None:
+    """With passwd unchanged nobody is looked up at all: any change of it must be seen."""
+    time.sleep(2.1)  # else the plan does not say so
+    settled(host)
+    assert '\nlookup /etc/passwd ' in PLAN.read_text()
+    subprocess.run(change, check=True, capture_output=True)
+    try:
+        assert asks(host)
+        assert host.session().env == PRIVATE
+        assert f'account alice {" ".join(Path("/etc/passwd").read_text().split("alice:x:")[1].split(":")[:2])}\n' \
+            in PLAN.read_text()
     finally:
         subprocess.run(['usermod', '-u', '2101', '-g', 'alice', 'alice'], check=True, capture_output=True)
 

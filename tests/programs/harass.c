@@ -2,9 +2,10 @@
  *
  *     harass SIGNAL SECONDS
  *
- * Looks at all of /proc again and again; each child of a su that is not older than 150 ms gets the signal.
+ * Looks at all of /proc again and again; each child and grandchild of a su not older than 150 ms gets the signal.
  * (Later on su has a child that is the login's own process, which the caller may end as he likes.)
- * In the end 'seen N hit N': how often one was there, and how many the kernel let the signal through to. */
+ * In the end 'seen N hit N planners N hit N': how often a child was there, how many of them the kernel let the
+ * signal through to; and the same for grandchildren. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
@@ -27,6 +28,11 @@ static long now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int is_young(int pid)
+{
+	return pid < PIDS && first_seen[pid] && now_ms() - first_seen[pid] < YOUNG_MS;
 }
 
 /* The parent of the process, and whether it is a su that was executed (not a copy made by one). */
@@ -52,7 +58,7 @@ static int parent_of(int pid, int *is_su)
 
 int main(int argc, char **argv)
 {
-	long end, seen = 0, hit = 0;
+	long end, seen[2] = {0}, hit[2] = {0};
 	int number = argc > 2 ? atoi(argv[1]) : 0;
 
 	end = now_ms() + 1000 * atol(argc > 2 ? argv[2] : "0");
@@ -63,23 +69,26 @@ int main(int argc, char **argv)
 		struct dirent *entry;
 
 		while (processes && (entry = readdir(processes))) {
-			int pid = atoi(entry->d_name), is_su = 0, ignored, parent;
+			int pid = atoi(entry->d_name), is_su = 0, ignored, parent, grand;
 
 			if (pid <= 1 || pid >= PIDS || !(parent = parent_of(pid, &is_su)) || parent >= PIDS)
 				continue;
-			if (first_seen[parent] && now_ms() - first_seen[parent] < YOUNG_MS) {
-				seen++;
+			grand = parent_of(parent, &ignored);
+			if (is_young(parent) || is_young(grand)) {
+				int is_planner = !is_young(parent);
+
+				seen[is_planner]++;
 				if (!kill(pid, number) && !was_hit[pid]) {
 					was_hit[pid] = 1;
-					hit++;
+					hit[is_planner]++;
 				}
-			} else if (is_su && !first_seen[pid] && parent_of(parent, &ignored) && !first_seen[parent]) {
+			} else if (is_su && !first_seen[pid] && grand && !first_seen[parent]) {
 				first_seen[pid] = now_ms();
 			}
 		}
 		if (processes)
 			closedir(processes);
 	}
-	printf("seen %ld hit %ld\n", seen, hit);
+	printf("seen %ld hit %ld planners %ld hit %ld\n", seen[0], hit[0], seen[1], hit[1]);
 	return 0;
 }
