@@ -166,10 +166,13 @@ def test_its_environment_and_folder(su: Any, evil: Path) -> None:
 def test_the_planner_sees_none_of_it(su: Any, evil: Path) -> None:
     """What it is started with, told by itself."""
     script = 'import os; open("/run/seen", "w").write(repr((sorted(os.environ), os.getcwd(), os.umask(0), ' \
-             'os.getresuid(), os.getresgid(), os.getgroups(), sorted(os.listdir("/proc/self/fd")))))'
+             'os.getresuid(), os.getresgid(), os.getgroups(), sorted(os.listdir("/proc/self/fd")), ' \
+             'os.sched_getscheduler(0), os.getpriority(0, 0), len(os.sched_getaffinity(0)))))'
     with planner(script):
-        su('sh', '-c', 'umask 077; exec "$@"', 'sh', env={'LD_PRELOAD': f'{evil}/evil.so', 'EVIL': 'x'}, cwd=str(evil))
-    environment, cwd, umask, uids, gids, groups, fds = eval(Path('/run/seen').read_text())
+        su('taskset', '1', 'nice', '-n', '19', 'chrt', '--idle', '0', 'sh', '-c', 'umask 077; exec "$@"', 'sh',
+           env={'LD_PRELOAD': f'{evil}/evil.so', 'EVIL': 'x'}, cwd=str(evil))
+    environment, cwd, umask, uids, gids, groups, fds, policy, niceness, processors = eval(Path('/run/seen').read_text())
     assert environment == ['LC_ALL', 'PATH']
+    assert policy == os.SCHED_OTHER and niceness <= 0 and processors == os.cpu_count()
     assert (umask, uids, gids, groups) == (0, (0, 0, 0), (0, 0, 0), []) and cwd in ('/', '/run/pam-mktemp')
     assert fds == ['0', '1', '2', '3', '4', '5']  # 3 is the slot, 4 and 5 are the script's own

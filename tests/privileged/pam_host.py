@@ -16,6 +16,7 @@ ASAN_OPTIONS = 'detect_leaks=1:abort_on_error=0:exitcode=98:handle_segv=1'
 VARIABLES = ('TMPDIR', 'TMP', 'TEMP', 'TEMPDIR')
 LIBRARY = Path('/usr/lib/pam-mktemp')
 PYTHON = Path('/usr/bin/python3')
+ESCAPED = Path('/var/tmp/escaped')  # written by pam_host_state.h
 
 
 def compiled(sanitized: bool) -> tuple[Path, str]:
@@ -89,6 +90,7 @@ class Report:
         """The host came to its end, once, and no second process ever printed."""
         assert self.code == 0, f'{self.code}\n{self.text}{self.errors}'
         assert len(self.pids) == 1, self.text
+        assert not ESCAPED.exists(), 'a child of the module returned into the host'
         assert [line[1] for line in self.lines].count('done') == 1
         return self
 
@@ -97,6 +99,7 @@ class Host:
     """host('start wit alice', 'open', 'env') runs a witness to its end."""
 
     def __init__(self, sanitized: bool, write_service: Callable[..., Path]) -> None:
+        ESCAPED.unlink(missing_ok=True)
         self.sanitized = sanitized
         self.program, self.module = compiled(sanitized)
         self.write_service = write_service

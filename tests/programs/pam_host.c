@@ -80,6 +80,7 @@ static void make_children(int count, int ms)
 		must(own[owned] = fork(), "fork");
 		if (own[owned])
 			continue;
+		self = getpid();
 		signal(SIGCHLD, SIG_DFL);
 		usleep((useconds_t)ms * 1000);
 		_exit(7);
@@ -117,6 +118,7 @@ static void with_fork(const char *line)
 
 	must(child, "fork");
 	if (!child) {
+		self = getpid();
 		run(line);
 		_exit(0);
 	}
@@ -203,6 +205,7 @@ int main(int argc, char **argv)
 {
 	int i;
 
+	self = getpid();
 	alarm(60); /* no test waits for ever */
 	if ((i = fcntl(1, F_DUPFD_CLOEXEC, 100)) >= 0 || (i = fcntl(1, F_DUPFD_CLOEXEC, 8)) >= 0)
 		out = i;
