@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # How long one planner serves the requests of others before it lets its own login go on.
 SERVE_SECONDS = 2.0
+SWEEP_SECONDS = 0.5
 # A file changed twice within the clock's tick looks unchanged: soon after a change, ask again.
 RECENT_NS = 2_000_000_000
 
@@ -157,7 +158,5 @@ def main(argv: list[str]) -> int:
     if not argv[4:]:
         plans.forget('@planner')
         serve_waiting(until)
-    account = accounts.lookup(request.user)
-    if account:
-        records.sweep(account.uid, paths.SESSIONS)
+    records.sweep(until=time.monotonic() + SWEEP_SECONDS)
     return 0 if good else 1

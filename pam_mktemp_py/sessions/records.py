@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import math
 import os
+import time
 
 from pam_mktemp_py import paths
 from pam_mktemp_py.linux import process
@@ -115,14 +117,21 @@ def in_use(device: int, inode: int, folder: str = paths.SESSIONS) -> bool:
     )
 
 
-def sweep(uid: int, folder: str = paths.SESSIONS) -> int:
-    """Remove the stale records of one uid; how many there were."""
+def sweep(folder: str = paths.SESSIONS, until: float = math.inf) -> int:
+    """Remove stale records, until the monotonic clock says `until` (s); how many there were.
+
+    Everybody's, by every planner: an account can leave any number of them (it may kill its own su), and
+    none of it may make a login wait.
+    """
     swept = 0
     for name in os.listdir(folder):
-        if not name.startswith(f'{uid}.'):
-            continue
+        if time.monotonic() >= until:
+            break
         record = _read(folder, name)
         if record and not record.alive:
-            os.unlink(f'{folder}/{name}')
+            try:
+                os.unlink(f'{folder}/{name}')
+            except FileNotFoundError:  # swept by another
+                continue
             swept += 1
     return swept

@@ -4,6 +4,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import time
@@ -13,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from pam_mktemp_py.sessions import records
-from tests.privileged.logins.session import WITNESS, assert_none_open, login, open_records, session, su, witness_report
+from tests.privileged.logins.session import (
+    WITNESS, all_four, assert_none_open, login, open_records, session, su, variables, witness_report,
+)
 from tests.sandbox.accounts import CLEAN
 
 pytestmark = pytest.mark.usefixtures("machine")
@@ -54,14 +57,28 @@ def test_beside_a_live_one(killed: records.Record) -> None:
     with session(["su", "alice", "-c", f"{WITNESS} one"]):
         assert sorted(record.alive for record in open_records("su")) == [False, True]
         assert records.in_use(killed.number("device"), killed.number("inode"))
-        assert records.sweep(3001) == 1
+        assert records.sweep() == 1
         assert [record.alive for record in open_records("su")] == [True]
     assert_none_open()
 
 
-def test_of_another_uid_is_not_swept(killed: records.Record) -> None:
-    assert records.sweep(300) == records.sweep(30011) == 0
-    assert records.sweep(3001) == 1
+def test_what_takes_too_long_to_sweep_is_left_to_the_next(killed: records.Record) -> None:
+    assert records.sweep(until=time.monotonic()) == 0
+    assert records.sweep() == 1
+
+
+def test_a_multitude_of_stale_ones_makes_no_login_wait(killed: records.Record) -> None:
+    """A user who kills his own su leaves as many as he likes: that must not look like a planner that hangs."""
+    text = (SESSIONS / killed.file).read_bytes()
+    uid, pid, opened = killed.file.split(".")
+    for number in range(60_000):
+        (SESSIONS / f"{uid}.{pid}.{int(opened) + number}").write_bytes(text)
+    start = time.monotonic()
+    assert variables(su("bob").stdout) == all_four("bob")  # his first login: the planner runs, and sweeps
+    assert time.monotonic() - start < 4
+    assert not os.path.lexists("/run/pam-mktemp/failures/@planner")
+    shutil.rmtree(SESSIONS)
+    SESSIONS.mkdir(0o700)
 
 
 def test_is_swept_by_a_later_login_that_needs_the_planner(killed: records.Record) -> None:
