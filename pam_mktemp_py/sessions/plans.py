@@ -48,7 +48,10 @@ def remember(name: str, policy: str, message: str, folder: str = paths.FAILURES)
     """Remember for 30 s that no plan could be made; `policy` is 'open', 'closed' or '-' (not known)."""
     printable = ''.join(c if ' ' <= c <= '~' else '?' for c in message)[:LONGEST_MEMO]
     forget(name, folder)
-    os.symlink(f'{boot.boottime_ns()} {policy} {printable or "-"}', f'{folder}/{name}')
+    try:
+        os.symlink(f'{boot.boottime_ns()} {policy} {printable or "-"}', f'{folder}/{name}')
+    except FileExistsError:  # another planner was asked the same, and failed as well
+        return
 
 
 def forget(name: str, folder: str = paths.FAILURES) -> None:

@@ -110,6 +110,22 @@ static bool export_one(pam_handle_t *pamh, const struct plan_setenv *variable)
 	return pam_putenv(pamh, text) == PAM_SUCCESS;
 }
 
+/* su keeps its caller's TMP, TEMP and TEMPDIR, and a handle its last session's: another account's directory
+ * must not become root's, or that of one who cannot enter it. */
+static void forget_others(pam_handle_t *pamh)
+{
+	static const struct plan_setenv usual[] = {
+		{"TMPDIR", "/tmp"}, {"TMP", "/tmp"}, {"TEMP", "/tmp"}, {"TEMPDIR", "/tmp"}};
+	size_t i;
+
+	for (i = 0; i < sizeof usual / sizeof *usual; i++) {
+		const char *ours = pam_getenv(pamh, usual[i].name), *now = ours ? ours : getenv(usual[i].name);
+
+		if (now && !strncmp(now, "/tmp/.private/", 14))
+			(void)export_one(pamh, &usual[i]);
+	}
+}
+
 static const char *apply(const struct session *session, const struct plan *plan, int directory)
 {
 	const char *why = record_open(session, plan, directory, plan->dirs ? "private" : "shared",
@@ -121,6 +137,8 @@ static const char *apply(const struct session *session, const struct plan *plan,
 			close(directory);
 		return why;
 	}
+	if (!plan->dirs)
+		forget_others(session->pamh);
 	for (i = 0; i < plan->setenvs; i++)
 		if (!export_one(session->pamh, &plan->setenv[i]))
 			break;
@@ -149,9 +167,11 @@ static int give_up(struct session *session, const struct plan *plan, bool closed
 
 	say(session, LOG_ERR, closed && !root ? "failed-closed" : "failed-open", why);
 	if (closed && !root) {
-		pam_error(session->pamh, "pam_mktemp_py: no private temporary directory (%s); refused by policy", why);
+		pam_error(session->pamh, "pam_mktemp_py: no private temporary directory, and the policy is to "
+			  "refuse that; the reason is in the system's log");
 		return PAM_PERM_DENIED; /* sudo goes on after PAM_SESSION_ERR */
 	}
+	forget_others(session->pamh);
 	if (session->uid != UNKNOWN)
 		(void)record_open(session, plan, -1, "failed-open", why);
 	return PAM_SUCCESS;

@@ -8,11 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
@@ -22,33 +21,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifdef __s390x__
+#error "clone(2) takes its arguments in another order here"
+#endif
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
-#ifdef SYS_setresuid32
-#define SETGROUPS SYS_setgroups32
-#define SETRESGID SYS_setresgid32
-#define SETRESUID SYS_setresuid32
-#else
-#define SETGROUPS SYS_setgroups
-#define SETRESGID SYS_setresgid
-#define SETRESUID SYS_setresuid
-#endif
-
 #define PYTHON "/usr/bin/python3"
 #define PLANNER "/usr/lib/pam-mktemp/__main__.py"
 #define MEMO "failures/@planner"
 #define PLANNER_MS 5000
 #define SLOT_MS 10000
 #define WAKE_MS 10
-#define SLOTS_MAX 99
 #define LATE -1
 #define KILLED -2
 
-/* All text is made before the clone. */
 struct job {
 	const struct session *session;
-	char request[PLAN_KEY + 8], late[128], unstartable[128];
+	char request[PLAN_KEY + 8];
 	bool lifted; /* of the caller's limits; else its planner must not serve others */
 };
 
@@ -77,14 +67,9 @@ static int await(int pidfd, uint64_t ms)
 	return how.si_code == CLD_EXITED ? how.si_status : KILLED;
 }
 
-static void overwrite(const char *path, const char *text)
+static bool overwrite(const char *path, const char *text) /* only before an exec, which closes it */
 {
-	int at = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (at < 0)
-		return;
-	(void)!write(at, text, strlen(text));
-	close(at);
+	return write(open(path, O_WRONLY | O_CLOEXEC), text, strlen(text)) > 0;
 }
 
 /* Nothing of the caller's may slow, stop, limit or redirect what runs as root. Whether all limits could
@@ -104,32 +89,48 @@ static bool leave_caller(void)
 	int at;
 
 	/* From here on the caller of su cannot signal it: kill(2) looks at all three ids. */
-	if (syscall(SETGROUPS, 0, NULL) || syscall(SETRESGID, 0, 0, 0) || syscall(SETRESUID, 0, 0, 0))
+	if (syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, 0, 0, 0) || syscall(SYS_setresuid, 0, 0, 0))
 		_exit(125);
 	(void)setsid();
 	for (at = 1; at < _NSIG; at++)
 		(void)signal(at, SIG_DFL);
 	for (i = 0; i < sizeof limits / sizeof *limits; i++) {
 		limit.rlim_cur = limit.rlim_max = RLIM_INFINITY;
-		if (!setrlimit((__rlimit_resource_t)limits[i].what, &limit))
+		if (!setrlimit(limits[i].what, &limit))
 			continue;
-		(void)getrlimit((__rlimit_resource_t)limits[i].what, &limit);
+		(void)getrlimit(limits[i].what, &limit);
 		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit((__rlimit_resource_t)limits[i].what, &limit);
+		(void)setrlimit(limits[i].what, &limit);
 		lifted = lifted && limit.rlim_cur >= limits[i].enough;
 	}
 	umask(0);
-	if (chdir("/") || syscall(SYS_close_range, 0, ~0u, 0) || open("/dev/null", O_RDWR) != 0 ||
+	if (syscall(SYS_close_range, 0, ~0u, 0)) /* before 5.9, or refused by a container */
+		for (at = 0; at < 65536; at++)
+			close(at);
+	if (chdir("/") || open("/dev/null", O_RDWR) != 0 ||
 	    dup(0) != 1 || dup(0) != 2)
 		_exit(125);
 	(void)sched_setscheduler(0, SCHED_OTHER, &usual);
-	(void)setpriority(PRIO_PROCESS, 0, 0);
+	(void)setpriority(PRIO_PROCESS, 0, -20); /* a user with 1,000 processes must not make it late */
+	(void)prctl(PR_SET_TIMERSLACK, 50000ul); /* else its deadlines come as late as the caller likes */
+	(void)syscall(SYS_ioprio_set, 1, 0, 0);
 	memset(&all, 0xff, sizeof all);
 	(void)sched_setaffinity(0, sizeof all, &all);
-	overwrite("/proc/self/oom_score_adj", "0");
+	(void)overwrite("/proc/self/oom_score_adj", "0");
+	(void)overwrite("/proc/self/autogroup", "-20");
 	/* A delegated cgroup could be frozen by its user while the planner holds a slot. */
-	overwrite("/sys/fs/cgroup/cgroup.procs", "0");
+	(void)overwrite("/sys/fs/cgroup/freezer/cgroup.procs", "0");
+	(void)(overwrite("/sys/fs/cgroup/cgroup.procs", "0") || /* of a container: it may hold no process */
+	       overwrite("/sys/fs/cgroup/init.scope/cgroup.procs", "0") ||
+	       overwrite("/sys/fs/cgroup/unified/cgroup.procs", "0"));
 	return lifted;
+}
+
+static bool is_gone(const char *name)
+{
+	struct stat about;
+
+	return lstat(name, &about) && errno == ENOENT;
 }
 
 static int run_planner(const struct job *job)
@@ -140,11 +141,13 @@ static int run_planner(const struct job *job)
 				    job->lifted ? NULL : "alone", NULL};
 	static const char *const envp[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
 					   NULL};
+	char memo[64];
 	int status, pidfd = -1;
 	long child = syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL, NULL);
 	sigset_t none;
 
 	if (child == 0) {
+		(void)!chdir("/");
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		sigemptyset(&none);
 		(void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -153,9 +156,11 @@ static int run_planner(const struct job *job)
 	}
 	status = child < 0 ? 127 : await(pidfd, PLANNER_MS);
 	/* Not this account's own failure, nor its caller's doing: nobody need wait for the next. */
-	if (job->lifted && (status == LATE || status > 1)) {
+	if (job->lifted && ((status == LATE && !is_gone(job->request)) || status > 1)) {
 		(void)unlink(MEMO);
-		(void)!symlink(status == LATE ? job->late : job->unstartable, MEMO);
+		(void)stpcpy(plan_put_number(memo, plan_now()), status == LATE ? " - the planner took more than 5 s"
+									       : " - the planner cannot be started");
+		(void)!symlink(memo, MEMO);
 	}
 	return status;
 }
@@ -163,11 +168,10 @@ static int run_planner(const struct job *job)
 /* 0 if it is ours now, else the reason: EWOULDBLOCK if a planner has it. */
 static int take_slot(unsigned slot)
 {
-	char name[] = "slots/00";
+	char name[32];
 	int at, cause;
 
-	name[6] = (char)('0' + slot / 10);
-	name[7] = (char)('0' + slot % 10);
+	(void)plan_put_number(stpcpy(name, "slots/"), slot);
 	/* not closed on exec: the slot is taken for as long as the planner lives */
 	at = open(name, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
 	if (at >= 0 && !flock(at, LOCK_EX | LOCK_NB))
@@ -176,11 +180,6 @@ static int take_slot(unsigned slot)
 	if (at >= 0)
 		close(at);
 	return cause;
-}
-
-static bool is_gone(const char *name)
-{
-	return faccessat(AT_FDCWD, name, F_OK, AT_SYMLINK_NOFOLLOW) && errno == ENOENT;
 }
 
 /* At most one planner per processor; one that runs serves all requests that wait, and takes each
@@ -193,19 +192,20 @@ static int wait_and_run(const struct job *job)
 	int cause = 0;
 
 	(void)unlink(MEMO); /* it is over, or this would not wait */
-	(void)!symlink(job->session->config, job->request);
-	if (!sched_getaffinity(0, sizeof all, &all) && CPU_COUNT(&all) <= SLOTS_MAX)
+	if (symlink(job->session->config, job->request) && errno != EEXIST)
+		return 126;
+	if (!sched_getaffinity(0, sizeof all, &all))
 		slots = (unsigned)CPU_COUNT(&all);
-	do {
+	while (now_ms() - start < SLOT_MS) {
+		if (is_gone(job->request) || !is_gone(MEMO)) /* served, or planners have come to fail */
+			return 0;
 		for (slot = 0; slot < slots; slot++)
 			if (!(cause = take_slot(slot)))
 				return run_planner(job);
 		if (cause != EWOULDBLOCK) /* /run is full or broken: waiting mends nothing */
 			return 126;
 		(void)poll(NULL, 0, WAKE_MS);
-		if (is_gone(job->request) || !is_gone(MEMO)) /* served, or planners have come to fail */
-			return 0;
-	} while (now_ms() - start < SLOT_MS);
+	}
 	return 124;
 }
 
@@ -229,11 +229,9 @@ const char *planner_ask(const struct session *session)
 	int status = KILLED, pidfd = -1;
 	long helper;
 
-	(void)snprintf(job.request, sizeof job.request, "queue/%s", session->key);
-	(void)snprintf(job.late, sizeof job.late, "%" PRIu64 " - the planner took more than 5 s",
-		       plan_now());
-	(void)snprintf(job.unstartable, sizeof job.unstartable, "%" PRIu64 " - the planner cannot be started",
-		       plan_now());
+	(void)stpcpy(stpcpy(job.request, "queue/"), session->key);
+	if (waitid((idtype_t)P_PIDFD, INT_MAX, NULL, WEXITED) && errno == EINVAL)
+		return "the kernel is older than 5.4";
 	sigfillset(&all);
 	if (pthread_sigmask(SIG_SETMASK, &all, &before))
 		return "signals cannot be blocked";

@@ -1,6 +1,7 @@
 /* The reader of the format: strict, so that a plan has one spelling and an unknown line is refused. */
 #include "plan.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define FIELD_MAX 1024
@@ -95,15 +96,10 @@ static bool depend(struct plan_depend *out, const char *const *f, size_t fields)
 
 static bool directory(struct plan_dir *out, const char *const *f)
 {
-	int i, value;
-
 	out->name = f[0];
-	for (i = 0, out->mode = 0; i < 4; i++) {
-		if ((value = digit(f[5][i], "01234567")) < 0)
-			return false;
-		out->mode = out->mode * 8 + (uint32_t)value;
-	}
-	return !f[5][4] && !strchr(f[0], '/') && strcmp(f[0], ".") && strcmp(f[0], "..") &&
+	out->mode = (uint32_t)strtoul(f[5], NULL, 8);
+	return strlen(f[5]) == 4 && strspn(f[5], "01234567") == 4 &&
+	       !strchr(f[0], '/') && strcmp(f[0], ".") && strcmp(f[0], "..") &&
 	       number(f[1], UINT64_MAX, &out->dev) && number(f[2], UINT64_MAX, &out->ino) &&
 	       number32(f[3], &out->uid) && number32(f[4], &out->gid);
 }
@@ -142,8 +138,6 @@ static bool one_of(const char **out, const char *text, const char *a, const char
 
 static bool store(struct plan *plan, enum rule rule, const char *const *f, size_t fields, size_t count)
 {
-	const char *policy;
-
 	switch (rule) {
 	case HEADER: return !strcmp(f[0], "1");
 	case CONFIG: return (plan->config = f[0])[0] == '/';
@@ -159,7 +153,7 @@ static bool store(struct plan *plan, enum rule rule, const char *const *f, size_
 	case REASON: return (plan->reason = f[0]) != NULL;
 	case FAIL:
 		plan->closed = !strcmp(f[0], "closed");
-		return one_of(&policy, f[0], "open", "closed", "closed");
+		return plan->closed || !strcmp(f[0], "open");
 	case FORM: return one_of(&plan->form, f[0], "acl", "group", "owner");
 	case BASE: return (plan->base = f[0])[0] == '/';
 	case DIR: plan->dirs = count + 1; return directory(&plan->dir[count], f);

@@ -77,7 +77,7 @@ def test_an_expired_plan_serves(site, directory_service, syslog) -> None:
     assert (again := host.login("alice")).private and again.seconds < 0.5
     refused = host.login("mallory")
     assert refused.denied and refused.problems(closed=True) == []
-    assert "refused by policy" in refused.heard
+    assert "the policy is to refuse that" in refused.heard
     assert host.login("root").result == host.SUCCESS
     FLAG.unlink()
     host.forget_failures()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.privileged.logins.session import (
-    PLANNER, WITNESS, all_four, assert_none_open, assert_private, away, logged, login, open_records, session, su,
+    CONFIG, PLANNER, WITNESS, all_four, assert_none_open, assert_private, away, logged, login, open_records, session, su,
     variables, witness_report,
 )
 from tests.sandbox.accounts import CLEAN
@@ -109,3 +109,19 @@ def test_nothing_of_the_callers_environment_is_believed() -> None:
     lies = {name: "/tmp/mallory" for name in ("TMPDIR", "TMP", "TEMP", "TEMPDIR")}
     done = login(["su", "alice", "-c", "env"], env=CLEAN | lies)
     assert variables(done.stdout) == all_four("alice")
+
+
+@pytest.mark.parametrize("who, lines", [
+    ("exempt", 'exempt_users = ["bob", "root"]\n'), ("failed open", "nonsense\n"),
+])
+@pytest.mark.parametrize("name", ["bob", "root"])
+def test_who_has_no_directory_does_not_keep_the_callers(name: str, who: str, lines: str, as_user) -> None:
+    """su without - keeps TMP, TEMP and TEMPDIR: root's files would go into the directory of whom he came from."""
+    for account in ("bob", "root"):
+        subprocess.run(["chpasswd"], input=f"{account}:Geheim-1\n", text=True, check=True)
+    CONFIG.write_text(lines)
+    theirs = all_four("alice") | {"TEMP": "/home/alice"}
+    done = as_user(pwd.getpwnam("alice"), ["su", name, "-c", "env"], env=theirs, input="Geheim-1\n")
+    assert done.returncode == 0, done.stderr
+    # What she chose herself, elsewhere, is between her and su.
+    assert variables(done.stdout) == {"TMP": "/tmp", "TEMPDIR": "/tmp", "TEMP": "/home/alice"}
