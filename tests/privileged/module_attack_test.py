@@ -17,8 +17,14 @@ from tests.privileged.pam_host import BUILT, LIBRARY, ROOT, VARIABLES, Host, pla
 from tests.sandbox.accounts import CLEAN
 
 SU = ['su', 'bob', '-c', 'exec env']
-LONGEST = 10 + 5 + 2 + 1.5  # waiting for a slot, the planner, the host's own patience, a slow machine
+LONGEST = 8  # the planner's limit, and a slow machine; no slot is ever waited for here
 PLANS = Path('/run/pam-mktemp/plans')
+
+
+def forget_plans() -> None:
+    """Not the folder, nor what a planner is just writing: a first login is asked for, not a broken machine."""
+    for plan in PLANS.glob('[a-z]*'):
+        plan.unlink(missing_ok=True)
 
 
 @pytest.fixture
@@ -71,7 +77,7 @@ def test_what_su_starts_cannot_be_signalled(
         end = time.monotonic() + 3.5
         rounds = 0
         while time.monotonic() < end:
-            shutil.rmtree(PLANS, ignore_errors=True)
+            forget_plans()
             began = time.monotonic()
             su = start(alice, SU)
             other = host.session('carol')  # its first, each time, beside the attacked one
@@ -96,7 +102,7 @@ def test_su_itself_may_be_killed_and_stopped(
     """Its caller has the right to. The planner that it started comes to its end, and no slot stays taken."""
     running = []
     for _ in range(8):
-        shutil.rmtree(PLANS, ignore_errors=True)
+        forget_plans()
         running.append(start(alice, SU))
         time.sleep(0.05)
         os.kill(running[-1].pid, number)
@@ -113,7 +119,7 @@ def test_su_itself_may_be_killed_and_stopped(
 def test_a_killed_su_leaves_a_plan_that_is_whole(host: Host, alice: Any, carol: Any) -> None:
     """At any moment: what lies there afterwards serves, or is made anew."""
     for delay in range(0, 60, 3):
-        shutil.rmtree(PLANS, ignore_errors=True)
+        forget_plans()
         su = start(alice, SU)
         time.sleep(delay / 1000)
         su.kill()

@@ -127,13 +127,14 @@ def test_a_stale_one_goes_with_the_next_planner(host: Host) -> None:
     assert files() == []
 
 
-def test_not_those_of_others(host: Host, bob: Any) -> None:
-    with host.held(*OPEN), host.held('start wit bob', 'open') as process:
-        process.kill()
-        process.wait()
+def test_one_that_is_alive_stays(host: Host, bob: Any) -> None:
+    """Of any account, whoever's planner comes by."""
+    with host.held(*OPEN), host.held('start wit bob', 'open'):
         Path('/run/pam-mktemp/plans/alice:wit').unlink()
         host.session()
-        assert sorted(record.get('user') for record in records.records()) == ['alice', 'bob']
+        found = records.records()
+        assert sorted(record.get('user') for record in found) == ['alice', 'bob']
+        assert all(record.alive for record in found)
 
 
 def test_a_child_holds_the_lease_no_longer_than_its_host(host: Host) -> None:
