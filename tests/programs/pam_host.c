@@ -10,7 +10,7 @@
  *     thread COMMAND         in a thread       fork COMMAND             in a child
  *     hold                   wait for a line on standard input          loop N      N sessions
  *     shut N, eat LEAVE, reuse, rlimit NAME SOFT HARD, umask, chdir, gone, chroot, ids R E, gids R E, block N,
- *     nice N, idle, locale NAME, clear, kill: as named below */
+ *     account NAME, nice N, idle, locale NAME, clear, kill: as named below */
 #define _GNU_SOURCE
 #include <signal.h>
 
@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <security/pam_appl.h>
 #include <sys/wait.h>
 
@@ -178,6 +179,8 @@ static void run(const char *line)
 		report_state();
 	else if (!strcmp(word[0], "children"))
 		make_children(atoi(word[1]), atoi(word[2]));
+	else if (!strcmp(word[0], "account"))
+		must(getpwnam(word[1]) ? 0 : -1, word[0]);
 	else if (!strcmp(word[0], "reap"))
 		reap();
 	else if (!strcmp(word[0], "reuse"))
