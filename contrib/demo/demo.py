@@ -66,7 +66,7 @@ def prepare() -> None:
     program.write_text(PROGRAM)
     program.chmod(0o755)
     with open("/etc/pam.d/common-session", "a") as file:
-        file.write("session optional pam_mktemp_py.so\n")
+        file.write("session [success=ok ignore=ignore module_unknown=ignore default=bad] pam_mktemp_py.so\n")
     run("tail", "-n1", "/etc/pam.d/common-session")
     time.sleep(2)  # the copy was installed just now: a plan made that soon after a change is used for 2 s only
 
