@@ -25,6 +25,7 @@ shims/plan/plan.c; tests/twin.py reads it a second time as the oracle for both. 
 """
 from __future__ import annotations
 
+from pam_mktemp_py import percent
 from pam_mktemp_py.errors import Error
 
 TYPE_CHECKING = False
@@ -43,9 +44,6 @@ MAX_LOOKUPS = 2
 MAX_LEAVES = 8
 MAX_SETENV = 32
 MAX_KEY = 240
-
-_PLAIN = frozenset(range(0x21, 0x7f)) - {0x25}
-_KEY_PLAIN = frozenset(b'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-')
 
 
 class PlanError(Error):
@@ -94,10 +92,6 @@ class Plan:
         self.environment = list(environment)
 
 
-def _percent(data: bytes, plain: frozenset[int]) -> str:
-    return ''.join(chr(byte) if byte in plain else f'%{byte:02X}' for byte in data)
-
-
 def _field(text: str) -> str:
     data = text.encode('utf-8', 'surrogateescape')
     if not data:
@@ -106,7 +100,7 @@ def _field(text: str) -> str:
         raise PlanError(f'{text!r} holds a NUL byte')
     if len(data) > MAX_FIELD:
         raise PlanError(f'{text[:40]!r}… is {len(data)} bytes long, more than {MAX_FIELD}')
-    return _percent(data, _PLAIN)
+    return percent.encoded(text)
 
 
 def _environment_name(name: str) -> str:
@@ -163,7 +157,7 @@ def encode(plan: Plan) -> bytes:
 
 
 def _key_part(text: str) -> str:
-    encoded = _percent(text.encode('utf-8', 'surrogateescape'), _KEY_PLAIN)
+    encoded = percent.encoded(text, percent.KEY)
     return '%2E' + encoded[1:] if encoded.startswith('.') else encoded
 
 
@@ -182,14 +176,10 @@ def key(user: str, service: str) -> str:
 
 def unkey(name: str) -> tuple[str, str]:
     """The account and service of a plan's file name. Raises PlanError for one that `key` never made."""
-    parts = []
-    for part in name.split(':'):
-        pieces = part.encode('ascii', 'replace').split(b'%')
-        try:
-            data = pieces[0] + b''.join(bytes([int(p[:2], 16)]) + p[2:] for p in pieces[1:])
-        except ValueError:
-            raise PlanError(f'{name!r} is no name of a plan') from None
-        parts.append(data.decode('utf-8', 'surrogateescape'))
+    try:
+        parts = [percent.decoded(part) for part in name.split(':')]
+    except ValueError:
+        raise PlanError(f'{name!r} is no name of a plan') from None
     if len(parts) != 2 or key(parts[0], parts[1]) != name:
         raise PlanError(f'{name!r} is no name of a plan')
     return parts[0], parts[1]

@@ -10,6 +10,7 @@ import errno
 import os
 import time
 
+from pam_mktemp_py import percent
 from pam_mktemp_py.directory import names, state
 
 TYPE_CHECKING = False
@@ -59,7 +60,7 @@ def read(fd: int) -> str | None:
 
 def write(fd: int, directory: str, account: Account, place_state: str) -> None:
     """Stamp the open directory, which nobody can reach yet; OSError if neither way works."""
-    who = f"{account.uid} {_encoded(account.canonical or account.name)} {int(time.time())}"
+    who = f"{account.uid} {percent.encoded(account.canonical or account.name)} {int(time.time())}"
     try:
         os.setxattr(fd, ATTRIBUTE, f"1 {who}".encode("ascii"))
         return
@@ -82,14 +83,9 @@ def _decimal(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-def _encoded(name: str) -> str:
-    return "".join([chr(b) if 0x21 <= b <= 0x7e and b != 0x25 else f"%{b:02X}" for b in os.fsencode(name)])
-
-
 def decoded(text: str) -> str:
     """The account name in a stamp; '' for what was not written by us."""
-    head, *rest = text.split("%")
     try:
-        return head + os.fsdecode(b"".join([bytes([int(r[:2], 16)]) + r[2:].encode("ascii") for r in rest]))
-    except ValueError:  # not written by us
+        return percent.decoded(text)
+    except ValueError:
         return ""

@@ -6,6 +6,7 @@ order, escapes, digits and unknown lines need no check of their own.
 from __future__ import annotations
 
 from pam_mktemp_py import plan as plans
+from pam_mktemp_py.percent import decoded
 from pam_mktemp_py.plan import Plan, PlanError
 
 TYPE_CHECKING = False
@@ -44,7 +45,7 @@ def _plan(lines: dict[str, list[list[str]]]) -> Plan:
         return field
 
     def text(key: str) -> str:
-        return _decoded(one(key)) if key in lines else ""
+        return decoded(one(key)) if key in lines else ""
 
     for key in ("config", "boot", "expires", "account", "service", "stage", "reason", "fail"):
         if key not in lines:
@@ -54,24 +55,18 @@ def _plan(lines: dict[str, list[list[str]]]) -> Plan:
     return Plan(
         config=text("config"), boot=text("boot"), expires_ns=int(one("expires")),
         depends=[_dependency(fields) for fields in lines.get("depends", [])],
-        name=_decoded(name), uid=int(uid), gid=int(gid),
+        name=decoded(name), uid=int(uid), gid=int(gid),
         lookups=[_dependency(fields) for fields in lines.get("lookup", [])],
         service=text("service"), stage=one("stage"),
         reason=text("reason"), failure=one("fail"), form=text("form"), base=text("base"),
         directories=[_directory(fields) for fields in lines.get("dir", [])], stamp=text("stamp"),
         acl=None if acl == "-" else bytes.fromhex(acl),
-        environment=[(name, _decoded(value)) for name, value in lines.get("setenv", [])],
+        environment=[(name, decoded(value)) for name, value in lines.get("setenv", [])],
     )
 
 
-def _decoded(field: str) -> str:
-    first, *rest = field.encode("ascii").split(b"%")
-    data = first + b"".join(bytes([int(piece[:2], 16)]) + piece[2:] for piece in rest)
-    return data.decode("utf-8", "surrogateescape")
-
-
 def _dependency(fields: list[str]) -> Dependency:
-    path = _decoded(fields[0])
+    path = decoded(fields[0])
     if fields[1:] == ["absent"]:
         return path, None
     dev, ino, size, mtime, ctime = map(int, fields[1:])
@@ -82,7 +77,7 @@ def _directory(fields: list[str]) -> Directory:
     name, dev, ino, uid, gid, mode = fields
     if len(mode) != _MODE_DIGITS:
         raise ValueError(mode)
-    return _decoded(name), int(dev), int(ino), int(uid), int(gid), int(mode, 8)
+    return decoded(name), int(dev), int(ino), int(uid), int(gid), int(mode, 8)
 
 
 def _check(plan: Plan) -> None:

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import math
 import os
 import time
 
-from pam_mktemp_py import paths
+from pam_mktemp_py import paths, percent
 from pam_mktemp_py.linux import process
 
 HEADER = 'pam-mktemp-session 1'
@@ -39,13 +38,10 @@ class Record:
 
 
 def _decoded(field: str) -> str:
-    data = field.encode('ascii', 'replace')
-    pieces = data.split(b'%')
     try:
-        data = pieces[0] + b''.join(bytes([int(p[:2], 16)]) + p[2:] for p in pieces[1:])
-    except ValueError:
+        return percent.decoded(field)
+    except ValueError:  # cut off in the middle of an escape: shown as it is
         return field
-    return data.decode('utf-8', 'surrogateescape')
 
 
 def _parse(text: str) -> dict[str, str] | None:
@@ -117,7 +113,7 @@ def in_use(device: int, inode: int, folder: str = paths.SESSIONS) -> bool:
     )
 
 
-def sweep(folder: str = paths.SESSIONS, until: float = math.inf) -> int:
+def sweep(folder: str = paths.SESSIONS, until: float = float('inf')) -> int:
     """Remove stale records, until the monotonic clock says `until` (s); how many there were.
 
     Everybody's, by every planner: an account can leave any number of them (it may kill its own su), and

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.privileged.logins.session import (
-    CONFIG, PLANNER, WITNESS, all_four, assert_none_open, assert_private, away, logged, login, open_records, session, su,
-    variables, witness_report,
+    CONFIG, PLANNER, WITNESS, all_four, assert_none_open, assert_private, away, logged, login, open_records, session,
+    su, variables, witness_report,
 )
 from tests.sandbox.accounts import CLEAN
 from tests.sandbox.syslog import Syslog
