@@ -100,7 +100,7 @@ def test_tmp(site, exempt, taken: str, closed: bool, syslog) -> None:
     line = syslog.wait_for(rf"\[failed-{'closed' if closed else 'open'}\] alice: .*{REASON[taken]}")
     assert "/tmp/.private" in line
     if closed:
-        assert REASON[taken] in refused.heard
+        assert "the reason is in the system's log" in refused.heard  # paths and settings are not for everybody
     _release(taken)
     assert host.login("alice").result == refused.result  # remembered
     host.forget_failures()

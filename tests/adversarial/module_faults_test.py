@@ -58,7 +58,7 @@ def _fail(scenario: str, closed: bool, follow: bool = False):
 def _run(scenario: str, closed: bool, cases: list[tuple[Call, str]], follow: bool = False) -> None:
     run, fired = _fail(scenario, closed, follow)
     count = verdict.campaign(cases, run)
-    assert sum(fired) >= 0.9 * count, "strace injected too few of the failures: the test sees nothing"
+    assert sum(fired) >= 0.8 * count, "strace injected too few of the failures: the test sees nothing"
 
 
 @pytest.mark.parametrize("scenario, closed", [("fresh", True), ("first", False)])

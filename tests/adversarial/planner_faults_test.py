@@ -74,7 +74,7 @@ def _run(cases: list[tuple[str, Call, str]], closed: bool) -> None:
         fired.append(inject.was_injected(log) or "killed by SIGKILL" in log)
         return verdict.of(one, closed=closed)
     count = verdict.campaign(cases, run)
-    assert sum(fired) >= 0.9 * count, "strace injected too few of the failures: the test sees nothing"
+    assert sum(fired) >= 0.8 * count, "strace injected too few of the failures: the test sees nothing"
 
 
 def test_faults(site) -> None:
