@@ -171,7 +171,8 @@ static int give_up(struct session *session, const struct plan *plan, bool closed
 			  "refuse that; the reason is in the system's log");
 		return PAM_PERM_DENIED; /* sudo goes on after PAM_SESSION_ERR */
 	}
-	forget_others(session->pamh);
+	if (!geteuid()) /* else they are the host's own */
+		forget_others(session->pamh);
 	if (session->uid != UNKNOWN)
 		(void)record_open(session, plan, -1, "failed-open", why);
 	return PAM_SUCCESS;
