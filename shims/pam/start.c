@@ -84,7 +84,7 @@ static bool leave_caller(void)
 	struct sched_param usual = {0};
 	cpu_set_t all;
 	struct rlimit limit;
-	bool lifted = true;
+	bool lifted = true, users = getuid() != 0; /* su of a user, and so in what may be his cgroup */
 	size_t i;
 	int at;
 
@@ -118,11 +118,14 @@ static bool leave_caller(void)
 	(void)sched_setaffinity(0, sizeof all, &all);
 	(void)overwrite("/proc/self/oom_score_adj", "0");
 	(void)overwrite("/proc/self/autogroup", "-20");
-	/* A delegated cgroup could be frozen by its user while the planner holds a slot. */
-	(void)overwrite("/sys/fs/cgroup/freezer/cgroup.procs", "0");
-	(void)(overwrite("/sys/fs/cgroup/cgroup.procs", "0") || /* of a container: it may hold no process */
-	       overwrite("/sys/fs/cgroup/init.scope/cgroup.procs", "0") ||
-	       overwrite("/sys/fs/cgroup/unified/cgroup.procs", "0"));
+	/* A delegated cgroup could be frozen by its user while the planner holds a slot. To leave it takes the
+	 * kernel 10 ms: sshd, cron and login are in no user's. */
+	if (users) {
+		(void)overwrite("/sys/fs/cgroup/freezer/cgroup.procs", "0");
+		(void)(overwrite("/sys/fs/cgroup/cgroup.procs", "0") || /* of a container: it may hold no process */
+		       overwrite("/sys/fs/cgroup/init.scope/cgroup.procs", "0") ||
+		       overwrite("/sys/fs/cgroup/unified/cgroup.procs", "0"));
+	}
 	return lifted;
 }
 

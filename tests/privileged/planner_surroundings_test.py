@@ -49,6 +49,9 @@ os.umask(0o777)
 os.chdir("/run/cwd")
 for descriptor in (0, 1, 2):
     os.close(descriptor)
+os.setgroups([2102])
+os.setresgid(2102, 2102, 2102)
+os.setresuid(2102, 2102, 2102)
 os.execve("/usr/bin/su", ["su", "alice", "-c", "true"], {"PATH": "/run/cwd", "PYTHONPATH": "/run/cwd", "HOME": "/x"})
 '''
 
@@ -57,7 +60,8 @@ os.execve("/usr/bin/su", ["su", "alice", "-c", "true"], {"PATH": "/run/cwd", "PY
 def seen(fresh_state: None, account: Callable[..., Any], pam_service: Callable[..., Path]) -> Iterator[dict[str, Any]]:
     """What a planner saw that was started by the su of a caller who has changed all that a caller can."""
     account('alice', uid=2101)
-    pam_service('su', ['auth sufficient pam_rootok.so', 'account required pam_permit.so',
+    account('bob', uid=2102)
+    pam_service('su', ['auth required pam_permit.so', 'account required pam_permit.so',
                        'session required pam_mktemp_py.so fail=closed'])
     os.makedirs('/run/cwd', exist_ok=True)
     SEEN.unlink(missing_ok=True)
