@@ -42,7 +42,7 @@ def reset() -> None:
     run("mount", "-t", "tmpfs", "-o", "mode=1777", "sandbox", "/tmp")
     for path in Path("/.kept/list").read_text().splitlines():
         if path.startswith("/tmp/"):  # the checkout or the interpreter of one who works in /tmp
-            os.makedirs(path)
+            os.makedirs(path, exist_ok=True)  # one may hold the other
             run("mount", "--bind", "/.kept" + path, path)
 
 
