@@ -63,6 +63,16 @@ def test_kill_9_of_the_caller_leaves_nothing(tmp_path: Path) -> None:
     assert Path("/proc/self/mounts").read_text() == mounts
 
 
+def test_of_a_machine_that_has_us_installed() -> None:
+    """What is in an overlay's lower layer cannot be exchanged: the installation into the copy does without."""
+    enter = Path(__file__).parents[1] / "sandbox/enter"
+    command = ["pam-mktemp", "--version"]
+    done = subprocess.run([enter, *command], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert not os.path.lexists("/usr/lib/pam-mktemp.new")
+
+
 def test_exit_status_and_signals_are_handed_on() -> None:
     enter = Path(__file__).parents[1] / "sandbox/enter"
     bare = os.environ | {"PAM_MKTEMP_SANDBOX_BARE": "1"}
