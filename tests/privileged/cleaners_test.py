@@ -184,6 +184,12 @@ class TestBootScript:
         assert self.run("status").returncode == 0 and self.run("stop").returncode == 0
         assert self.run("restart").returncode == 0 and self.run("nonsense").returncode == 2
 
+    def test_as_installed(self) -> None:
+        """The script in /etc/init.d, and the planner that logins start too."""
+        done = subprocess.run(["/etc/init.d/pam-mktemp", "start"], capture_output=True, text=True)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert owner_and_mode(PRIVATE) == "root:root 711 directory" and append_only(PRIVATE)
+
     def test_takes_the_name_back(self) -> None:
         PRIVATE.symlink_to("/etc")
         assert self.run("start").returncode == 0

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,30 @@ def test_its_environment_and_folder(su: Any, evil: Path) -> None:
     (evil / 'loaded-library').unlink(missing_ok=True)  # bob's shell may load it
     assert code == 0 and private(env)
     assert sorted(path.name for path in evil.glob('loaded-*')) == []
+
+
+def test_what_python_loads_by_itself_is_not_loaded(host: Host, evil: Path, alice: Any) -> None:
+    """pam_python ran every .pth file and sitecustomize of the system as root in the host."""
+    trace = 'import os; open("/home/evil/loaded-%s" % os.getpid(), "w")\n'
+    folders = [Path(f'/usr/{where}/python3{version}/dist-packages') for where in ('lib', 'local/lib')
+               for version in ('', f'.{sys.version_info.minor}')]
+    files = [folder / name for folder in folders for name in ('evil.pth', 'sitecustomize.py', 'pam_mktemp_py.py')]
+    present = {folder: folder.exists() for folder in folders}
+    try:
+        for file in files:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(trace)
+        subprocess.run(['/usr/bin/python3', '-c', ''], check=True)
+        assert list(evil.glob('loaded-*')), 'an ordinary interpreter loads them'
+        for path in evil.glob('loaded-*'):
+            path.unlink()
+        assert host.session().env == dict.fromkeys(VARIABLES, '/tmp/.private/alice/tmp')
+        assert list(evil.glob('loaded-*')) == []
+    finally:
+        for file in files:
+            file.unlink()
+        for folder in (folder for folder, before in present.items() if not before):
+            folder.rmdir()
 
 
 def test_the_planner_sees_none_of_it(su: Any, evil: Path) -> None:
