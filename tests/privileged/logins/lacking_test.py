@@ -29,7 +29,7 @@ def first_and_steady(command: list[str], syslog: Syslog) -> None:
     assert logged(syslog) == []
 
 
-@pytest.mark.parametrize("names", [("linux_immutable",), ("sys_admin",), ("linux_immutable", "sys_admin", "sys_resource"),
+@pytest.mark.parametrize("names", [("linux_immutable",), ("sys_admin",), ("linux_immutable", "sys_admin"),
                                    ("dac_read_search",), ("sys_ptrace", "sys_nice", "ipc_lock")], ids="+".join)
 def test_without_a_capability(names: tuple[str, ...], syslog: Syslog) -> None:
     first_and_steady(without(*names), syslog)
