@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.adversarial import host
-from tests.sandbox import state
+from tests.sandbox import capabilities, state
 
 EXEMPT = 'exempt_users = ["exempt"]\n'
 SUCCESS = host.SUCCESS
@@ -51,7 +51,7 @@ def _take_space() -> None:
                 while file.write(b"x" * size) == size:
                     pass
             except OSError as error:
-                if error.errno != errno.ENOSPC:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                     os._exit(2)
     raise OSError
 
@@ -61,6 +61,10 @@ def taken(request, filesystem) -> str:
     """A small /tmp, to be spoiled as the test's parameter says."""
     if request.param == "space":  # in a tmpfs a directory needs none
         filesystem("ext4", "/tmp")
+    elif request.param == "quota":  # btrfs has one that counts for root too
+        capabilities.need(capabilities.can_mount_loop(), "loop devices")
+        filesystem("btrfs", "/tmp")
+        state.run("btrfs", "quota", "enable", "/tmp")
     else:
         filesystem("tmpfs", "/tmp", "mode=1777,nr_inodes=200,size=1m")
     return request.param
@@ -71,6 +75,10 @@ def _spoil(how: str) -> None:
         state.run("mount", "-o", "remount,ro", "/tmp")
     elif how == "inodes":
         _in_a_child(_take_inodes, "mallory")
+    elif how == "quota":
+        state.run("btrfs", "qgroup", "limit", "1M", "/tmp")
+        _in_a_child(_take_space, "mallory")
+        os.sync()  # counted when it is written
     else:  # ext4 keeps 5 % for root, and for what root makes for users: a daemon of root's has taken these too
         _in_a_child(_take_space, "root")
 
@@ -79,12 +87,15 @@ def _release(how: str) -> None:
     if how == "read-only":
         state.run("mount", "-o", "remount,rw", "/tmp")
         return
+    if how == "quota":
+        state.run("btrfs", "qgroup", "limit", "none", "/tmp")
     for name in os.listdir("/tmp"):
         if name.startswith("mine"):
             os.unlink(f"/tmp/{name}")
 
 
-REASON = {"inodes": "No space left", "space": "No space left", "read-only": "Read-only file system"}
+REASON = {"inodes": "No space left", "space": "No space left", "read-only": "Read-only file system",
+          "quota": "Disk quota exceeded"}
 
 
 @pytest.mark.parametrize("closed", [False, True])
