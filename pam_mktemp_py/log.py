@@ -11,8 +11,6 @@ IDENT = "pam-mktemp"
 # RFC 3164 lets a relay cut a packet at 1,024 bytes; header and ident need some of them.
 LONGEST = 900
 
-DEBUG = syslog.LOG_DEBUG
-INFO = syslog.LOG_INFO
 NOTICE = syslog.LOG_NOTICE
 WARNING = syslog.LOG_WARNING
 ERROR = syslog.LOG_ERR

@@ -19,9 +19,6 @@ RUN_FOLDER_MODE = 0o700
 STATE = "/var/lib/pam-mktemp"
 OWNERS = STATE + "/owners"
 IDENTITY = STATE + "/identity"
-STATE_MODE = 0o700
-
-LIB = "/usr/lib/pam-mktemp"
 
 BASE = "/tmp"
 PRIVATE = ".private"

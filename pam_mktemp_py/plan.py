@@ -1,7 +1,7 @@
 """The plan: the one contract between what decides (Python) and what applies (C).
 
 A plan is ASCII text, one item a line, fields separated by one space. It is written here and read in
-shims/plan/plan.c; tests/twin.py reads it a second time as the oracle for both. Pure: no system call.
+shims/plan/parse.c; tests/twin.py reads it a second time as the oracle for both. Pure: no system call.
 
     pam-mktemp-plan 1
     config PATH

@@ -35,7 +35,7 @@ def test_a_long_line_is_cut_between_escapes(count: int, c: str) -> None:
 
 
 def test_say_without_a_syslog_daemon_is_no_error() -> None:
-    log.say("test", "a line of the unit tests\0", log.DEBUG)
+    log.say("test", "a line of the unit tests\0")
 
 
 def test_errors_name_place_reason_and_hint() -> None:
