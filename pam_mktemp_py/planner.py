@@ -4,6 +4,7 @@ Started by the PAM module as root (shims/pam/start.c) when there is no fresh pla
 
     /usr/bin/python3 -I -S -B /usr/lib/pam-mktemp/__main__.py USER SERVICE CONFIG [alone]
 
+Its only argument is --boot where there is no systemd-tmpfiles: that makes the parent of all directories.
 Its exit status is advice: 0 all is well, 1 no plan could be made (the reason is remembered and logged).
 What it must not do: read the account's home, trust the caller's environment, or import what makes a
 login wait (a test bounds both its imports and its time).
@@ -105,10 +106,17 @@ def serve(request: Request) -> bool:
         log.say(name, f'{request.user} ({request.service}): {e or type(e).__name__}', log.ERROR)
         plans.remember(request.key, request.failure, str(e))
         return False
-    # Asks the directory service: only now, when the login that waits has its plan.
-    for warning in request.parsed.warnings if request.parsed else ():
-        log.say('config-unknown-name', warning, log.WARNING)
     return True
+
+
+def report_names(config: Config | None) -> None:
+    """Log the users and groups of the lists that do not exist.
+
+    Asks the directory service, which may hang: last of all, when nobody's plan waits for the answer and
+    nobody's request is left that would make it look like a planner that cannot work.
+    """
+    for warning in config.warnings if config else ():
+        log.say('config-unknown-name', warning, log.WARNING)
 
 
 def serve_waiting(until: float) -> None:
@@ -159,4 +167,5 @@ def main(argv: list[str]) -> int:
         plans.forget('@planner')
         serve_waiting(until)
     records.sweep(until=time.monotonic() + SWEEP_SECONDS)
+    report_names(request.parsed)
     return 0 if good else 1

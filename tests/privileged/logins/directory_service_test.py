@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.privileged.logins.session import PROGRAMS, all_four, open_records, su, variables
+from tests.privileged.logins.session import CONFIG, PROGRAMS, all_four, open_records, su, variables
 from tests.sandbox.syslog import Syslog
 
 BOOK = Path('/run/nss-book')
@@ -81,6 +81,17 @@ def test_while_it_is_down_others_log_in(carol: None) -> None:
     assert variables(su('alice').stdout) == all_four('alice')
     BOOK.write_text(CAROL)
     assert variables(su('carol').stdout) == all_four('carol')
+
+
+def test_an_exempt_name_that_nobody_can_look_up_is_no_outage(carol: None) -> None:
+    """The names of a list are looked up for a warning only: after everybody has his plan, and nobody is blamed."""
+    CONFIG.write_text('exempt_users = ["hangs"]\n')
+    time.sleep(2.1)  # younger, it is read by every planner, and each of them asks
+    assert variables(su('alice').stdout) == all_four('alice')  # it waits for its planner's 5 s, but has its plan
+    start = time.monotonic()
+    assert variables(su('bob').stdout) == all_four('bob')
+    assert time.monotonic() - start < 4
+    assert not Path('/run/pam-mktemp/failures/@planner').is_symlink()
 
 
 def test_what_stands_before_files_is_asked_each_time(carol: None) -> None:
