@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+import pam_mktemp_py
 from tests.sandbox import guard
 from tests.sandbox.accounts import account, as_user  # noqa: F401  fixtures
-from tests.sandbox.state import filesystem, fresh_state, pam_service  # noqa: F401  fixtures
+from tests.sandbox.state import CHECKOUT, TOP, filesystem, fresh_state, pam_service  # noqa: F401  fixtures
 from tests.sandbox.syslog import syslog  # noqa: F401  fixture
 
 TESTS = Path(__file__).parent
@@ -28,6 +29,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """In a sandbox temporary files stay inside it, and out of /tmp, which tests empty."""
     if guard.inside():
         config.option.basetemp = "/var/tmp/pytest"
+        if CHECKOUT != TOP:
+            os.chdir(CHECKOUT)  # a folder that stays
+            pam_mktemp_py.__path__[:] = [str(CHECKOUT / "pam_mktemp_py")]  # what it imports late, too
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -14,11 +14,16 @@ import pytest
 from pam_mktemp_py import paths
 from tests.privileged.directories import PRIVATE, append_only, asides, assert_right, made, owner_and_mode, tool
 from tests.sandbox import capabilities
+from tests.sandbox.state import CHECKOUT, kept_below_tmp
 
-pytestmark = pytest.mark.usefixtures("fresh_state")
+OURS = CHECKOUT / "contrib/tmpfiles.d/pam_mktemp.conf"
 
-TOP = Path(__file__).parents[2]
-OURS = TOP / "contrib/tmpfiles.d/pam_mktemp.conf"
+
+@pytest.fixture(autouse=True)
+def tmp_without_the_checkout(fresh_state) -> None:
+    """tmpreaper fails at a mount below /tmp; and no cleaner should come near our own files."""
+    for path in reversed(kept_below_tmp()):
+        tool("umount", "-l", path)
 
 
 @pytest.fixture(params=["append-only", "plain"])
@@ -117,13 +122,13 @@ class TestTmpreaper:
         config.write_text(before)
 
     def test_daily_job(self, old_directory: Path, daily) -> None:
-        daily((TOP / "contrib/tmpreaper/pam_mktemp.conf").read_text())
+        daily((CHECKOUT / "contrib/tmpreaper/pam_mktemp.conf").read_text())
         assert kept(old_directory) and not os.path.exists("/tmp/other")
 
     def test_others_patterns_are_kept(self, old_directory: Path, daily) -> None:
         Path("/tmp/keep").touch()
         time.sleep(1.2)
-        daily("TMPREAPER_PROTECT_EXTRA='/tmp/keep'\n" + (TOP / "contrib/tmpreaper/pam_mktemp.conf").read_text())
+        daily("TMPREAPER_PROTECT_EXTRA='/tmp/keep'\n" + (CHECKOUT / "contrib/tmpreaper/pam_mktemp.conf").read_text())
         assert kept(old_directory) and os.path.exists("/tmp/keep") and not os.path.exists("/tmp/other")
 
     def test_daily_job_without_ours_empties(self, old_directory: Path, daily) -> None:
@@ -147,13 +152,13 @@ class TestTmpwatch:
         program.unlink()
 
     def test_our_job(self, witness) -> None:
-        calls = [c.split("\n") for c in tool(TOP / "contrib/tmpwatch/tmpwatch").split("\nend")]
+        calls = [c.split("\n") for c in tool(CHECKOUT / "contrib/tmpwatch/tmpwatch").split("\nend")]
         assert calls[0][-1] == "/tmp" and "-x\n/tmp/.private" in "\n".join(calls[0])
 
     def test_the_edit_of_anothers_job(self, witness, tmp_path: Path) -> None:
         stock = tmp_path / "tmpwatch"
         stock.write_text('/usr/sbin/tmpwatch "-umc" -x /tmp/.X11-unix -x /tmp/.XIM-unix 10d /tmp\n')
-        edit = re.search(r"sed -i '([^']*)'", (TOP / "contrib/tmpwatch/tmpwatch").read_text())
+        edit = re.search(r"sed -i '([^']*)'", (CHECKOUT / "contrib/tmpwatch/tmpwatch").read_text())
         assert edit
         tool("sed", "-i", edit[1], stock)
         assert tool("sh", stock).split()[:5] == ["-umc", "-x", "/tmp/.private", "-x", "/tmp/.X11-unix"]
@@ -165,12 +170,13 @@ class TestBootScript:
         """The planner's folder, with our package and the entry that it hands over to."""
         folder = tmp_path / "pam-mktemp"
         folder.mkdir(mode=0o755)
-        (folder / "pam_mktemp_py").symlink_to(TOP / "pam_mktemp_py")
+        (folder / "pam_mktemp_py").symlink_to(CHECKOUT / "pam_mktemp_py")
         (folder / "__main__.py").write_text(
             "import sys\nfrom pam_mktemp_py.directory.boot import main\n"
             "assert sys.argv[1:] == ['--boot']\nraise SystemExit(main())\n")
         script = tmp_path / "script"
-        script.write_text((TOP / "contrib/init.d/pam-mktemp").read_text().replace("=/usr/lib/pam-mktemp", f"={folder}"))
+        text = (CHECKOUT / "contrib/init.d/pam-mktemp").read_text()
+        script.write_text(text.replace("=/usr/lib/pam-mktemp", f"={folder}"))
         self.script = ["sh", str(script)]
 
     def run(self, word: str, **options) -> subprocess.CompletedProcess[str]:
@@ -202,5 +208,5 @@ class TestBootScript:
 
     def test_header(self) -> None:
         """As LSB has it, and in an order that comes after /tmp was mounted and emptied."""
-        header = (TOP / "contrib/init.d/pam-mktemp").read_text().split("### END INIT INFO")[0]
+        header = (CHECKOUT / "contrib/init.d/pam-mktemp").read_text().split("### END INIT INFO")[0]
         assert "# Required-Start:    $remote_fs\n" in header and "# Default-Start:     S\n" in header

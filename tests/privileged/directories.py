@@ -11,8 +11,9 @@ from typing import Any
 from pam_mktemp_py.directory.place import Prepared
 from pam_mktemp_py.directory.prepare import prepare
 from pam_mktemp_py.linux.accounts import lookup
+from tests.sandbox.state import CHECKOUT
 
-WITNESS = Path(__file__).parents[1] / "programs" / "prepare_directory.py"
+WITNESS = CHECKOUT / "tests/programs/prepare_directory.py"
 PYTHON = ["/usr/bin/python3", "-I", "-S", "-B", str(WITNESS)]
 PRIVATE = Path("/tmp/.private")
 

@@ -13,6 +13,9 @@ import pytest
 MODULE = "pam_mktemp_py.so"
 STATE = ("/run/pam-mktemp", "/var/lib/pam-mktemp", "/etc/security/pam_mktemp.d")
 FILES = ("/etc/security/pam_mktemp.toml", "/etc/security/pam_mktemp.off")
+TOP = Path(__file__).parents[2]
+# The checkout by a name that lasts where a test has something else at /tmp. Below /tmp it has a second one for that.
+CHECKOUT = Path(f"/.kept{TOP}") if str(TOP).startswith("/tmp/") else TOP
 
 
 def run(*command: str | Path) -> str:
@@ -31,6 +34,11 @@ def unmount_all(path: str) -> None:
             run("umount", "-l", point)
 
 
+def kept_below_tmp() -> list[str]:
+    """The checkout and the interpreter of one who works in /tmp."""
+    return [path for path in Path("/.kept/list").read_text().splitlines() if path.startswith("/tmp/")]
+
+
 def reset() -> None:
     """No state, no configuration, an empty /tmp: a tmpfs made anew, since append-only folders resist rm."""
     for folder in STATE:
@@ -40,10 +48,9 @@ def reset() -> None:
         Path(file).unlink(missing_ok=True)
     unmount_all("/tmp")
     run("mount", "-t", "tmpfs", "-o", "mode=1777", "sandbox", "/tmp")
-    for path in Path("/.kept/list").read_text().splitlines():
-        if path.startswith("/tmp/"):  # the checkout or the interpreter of one who works in /tmp
-            os.makedirs(path, exist_ok=True)  # one may hold the other
-            run("mount", "--bind", "/.kept" + path, path)
+    for path in kept_below_tmp():
+        os.makedirs(path, exist_ok=True)  # one may hold the other
+        run("mount", "--bind", "/.kept" + path, path)
 
 
 @pytest.fixture
