@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.privileged.directories import assert_right
-from tests.privileged.logins.session import PLANNER, VARIABLES, away, login, variables
+from tests.privileged.logins.session import CONFIG, PLANNER, VARIABLES, away, login, variables
 
 pytestmark = pytest.mark.usefixtures("machine")
 
@@ -44,6 +44,12 @@ def test_the_real_path_is_exported(linked: list[str]) -> None:
     assert_right("alice", base=ROOT / REAL[1:])
     with away(PLANNER):  # and by the module alone
         assert variables(login(command).stdout) == wanted
+
+
+def test_who_has_no_directory_does_not_keep_the_callers(linked: list[str]) -> None:
+    CONFIG.write_text('exempt_users = ["bob"]\n')
+    said = variables(login([*linked, "env", f"TMP={REAL}/.private/alice/tmp", "su", "bob", "-c", "env"]).stdout)
+    assert said == {"TMP": "/tmp"}
 
 
 def test_a_link_that_root_has_turned_elsewhere(linked: list[str]) -> None:
