@@ -123,6 +123,8 @@ def group(ctx: click.Context, config: str, json: bool, output: str, color: str, 
     if not isinstance(settings, Settings):
         raise TypeError("obj must be Settings")
     if ctx.get_parameter_source("config") != click.core.ParameterSource.DEFAULT:
+        if not os.path.lexists(config):  # the usual one may be absent; one that was typed is meant to be there
+            raise click.BadParameter(f"there is no file {config!r}", ctx, param_hint="--config")
         settings.config = os.path.abspath(config)  # PAM modules are given absolute paths
     settings.json, settings.output, settings.color = json, output, color
     settings.verbosity = verbose - quiet

@@ -19,7 +19,7 @@ SCRIPT = [INSTALLED] if INSTALLED else [sys.executable, "-m", "pam_mktemp_py.cli
 
 
 def run(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
-    """The installed command, on a configuration that does not exist: the defaults."""
+    """The installed command."""
     given = {"capture_output": True, "text": True, "cwd": TOP, "timeout": 60} | options
     return subprocess.run([*SCRIPT, *words], **given)  # type: ignore[call-overload, no-any-return]
 
@@ -35,8 +35,8 @@ def test_help_names_every_command_and_status() -> None:
 
 
 def test_installed_command() -> None:
-    done = run("--config", "/nonexistent/c.toml", "plan", "root")
-    assert done.returncode in (0, 1) and "the default, not set in /nonexistent/c.toml" in done.stdout, done.stderr
+    done = run("--config", str(TOP / "contrib/pam_mktemp.toml"), "plan", "root")
+    assert done.returncode in (0, 1) and "contrib/pam_mktemp.toml" in done.stdout, done.stderr
     assert run("where", "nosuchuser").returncode == 1
 
 
@@ -124,3 +124,8 @@ def test_shells_can_complete() -> None:
     assert "plain,root" in run(env=environment).stdout
     source = run(env=os.environ | {"_PAM_MKTEMP_COMPLETE": "bash_source"})
     assert "complete -o nosort -F _pam_mktemp_completion pam-mktemp" in source.stdout
+
+
+def test_a_configuration_that_is_not_there_is_no_default() -> None:
+    done = run("--config", "/nonexistent/typo.toml", "plan", "root")
+    assert done.returncode == 2 and "/nonexistent/typo.toml" in done.stderr
