@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from arena import ArenaError, run
 
-SOURCE = Path(__file__).with_name("open_session.c")
+SOURCE = "benchmarks/open_session.c"
 
 
 class Session(NamedTuple):
@@ -37,15 +37,15 @@ class Leak(NamedTuple):
 
 
 class Driver:
-    """Compiles the driver into FOLDER and keeps it running; service files are read from CONFDIR.
+    """Compiles the driver of SOURCES into FOLDER and keeps it running; service files are read from CONFDIR.
 
     HOST is "new" or "usual": what the processes that open the measured sessions have done before.
     """
 
-    def __init__(self, folder: Path, confdir: Path, host: str) -> None:
+    def __init__(self, folder: Path, sources: Path, confdir: Path, host: str) -> None:
         self._host = host
         program = folder / "open_session"
-        run("gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, SOURCE, "-lpam")
+        run("gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, sources / SOURCE, "-lpam")
         self._process = subprocess.Popen(
             [program, confdir], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/",
         )

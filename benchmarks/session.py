@@ -42,7 +42,7 @@ def prepare(args: argparse.Namespace, notes: list[str]) -> tuple[Driver, list[c.
     for one in everyone:
         one.write(confdir)
     arena.build([one.user for one in everyone], args.tmp)
-    driver = Driver(arena.STAGE, confdir, args.host)
+    driver = Driver(arena.STAGE, source, confdir, args.host)
     c.place_namespace()
     names = {one.name for one in everyone}
     if c.TMPDIR_PACKAGE in names:
