@@ -11,10 +11,10 @@ LONGEST = 7.5  # seconds: one planner that has to be killed at its limit, and no
 Case = TypeVar("Case")
 
 
-def of(login: host.Login, *, closed: bool, leaks: bool = True) -> list[str]:
+def of(login: host.Login, *, closed: bool, leaks: bool = True, longest: float = LONGEST) -> list[str]:
     """What is wrong with a login that something failed in, and with those that follow it."""
     wrong = login.problems(closed=closed, leaks=leaks)
-    if login.seconds > LONGEST:
+    if login.seconds > longest:
         wrong.append(f"it took {login.seconds:.1f} s")
     following = host.login(login.user)
     wrong += [f"the next login: {problem}" for problem in following.problems(closed=closed)]
