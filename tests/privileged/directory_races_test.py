@@ -211,7 +211,9 @@ def test_killed_at_any_point(start: str) -> None:
         process = subprocess.Popen([*PYTHON, "alice"], stdout=subprocess.DEVNULL)
         time.sleep(rng.uniform(usual * 0.2, usual * 1.2))
         process.send_signal(signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
+        in_time = process.wait() == -signal.SIGKILL
+        killed += in_time
+        usual *= 1.1 if in_time else 0.9  # the machine may have been busier, or idler, when it was measured
         judge(made("alice").chain)
         assert append_only(PRIVATE) and os.listdir(PRIVATE / ".new") == []
         # Killed between the exchange and the clearing away, what was planted stays, under our staging name.
