@@ -10,6 +10,7 @@ from pam_mktemp_py.directory import fresh, lock
 from pam_mktemp_py.directory.base import NO_FLAGS, enter
 from pam_mktemp_py.errors import DirectoryError
 from pam_mktemp_py.linux import inode_flags
+from pam_mktemp_py.linux.boot import boottime_ns
 from pam_mktemp_py.paths import PRIVATE
 
 TYPE_CHECKING = False
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 MODE = 0o711
 TRIES = 64
+CLOSED_TO_ROOT = frozenset((errno.EACCES, errno.ENOTCONN))  # a user's FUSE mount, and one whose server died
 # No flags at all; no CAP_LINUX_IMMUTABLE; read-only. The directory is then plain root-owned.
 UNPROTECTABLE = NO_FLAGS | {errno.EPERM, errno.EACCES, errno.EROFS}
 
@@ -60,7 +62,11 @@ def ensure(place: Place) -> int:
     """A descriptor of a .private that is ours, made or mended if need be. Only under the lock."""
     path = place.path(PRIVATE)
     for _ in range(TRIES):
-        fd = enter(place.base_fd, PRIVATE)
+        try:
+            fd = enter(place.base_fd, PRIVATE)
+        except OSError as error:
+            _uncover(place, error, path)
+            continue
         if fd is not None:
             try:
                 if _usable(fd, path):
@@ -80,6 +86,18 @@ def ensure(place: Place) -> int:
     raise DirectoryError(path, f"someone puts other things there faster than they can be moved ({TRIES} tries)")
 
 
+def _uncover(place: Place, error: OSError, path: str) -> None:
+    """Take away the FUSE mount of a user's: root itself may not enter it, or its server is dead."""
+    if error.errno not in CLOSED_TO_ROOT:
+        raise error
+    from pam_mktemp_py.linux import unmount
+    try:
+        unmount.detach(place.base_fd, PRIVATE)
+    except OSError:  # it is no mount: what was said first is the reason
+        raise error from None
+    log.say("moved-aside", f"{path}: somebody's file system was mounted there and is detached", log.WARNING)
+
+
 def _usable(fd: int, path: str) -> bool:
     found = os.fstat(fd)
     if good(found):
@@ -87,6 +105,21 @@ def _usable(fd: int, path: str) -> bool:
     if found.st_uid != 0:
         return False
     fresh.settle(fd, MODE, path)
+    if found.st_mode & 0o022:
+        _disown(fd, path)
     log.say("parent-mended", f"{path}: was {found.st_uid}:{found.st_gid} mode {found.st_mode & 0o7777:o}, "
             f"now root:root {MODE:o}", log.WARNING)
     return True
+
+
+def _disown(fd: int, path: str) -> None:
+    """Who could write here may have moved it here, with a folder of root's own inside under a name of ours."""
+    for name in (".new", ".aside"):
+        room = enter(fd, name)
+        if room is None:
+            continue
+        ours, kept = os.fstat(room).st_uid == 0, f".bad{name}.{boottime_ns()}"
+        os.close(room)
+        if ours:
+            os.rename(name, kept, src_dir_fd=fd, dst_dir_fd=fd)
+            log.say("left-behind", f"{path}/{kept}: root's, but perhaps not made by us; look at it", log.WARNING)

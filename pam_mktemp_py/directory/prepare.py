@@ -57,7 +57,12 @@ def prepare(
 
 def _ready(place: Place) -> Prepared | None:
     """The answer if everything is right as it is, else None."""
-    fd = enter(place.base_fd, paths.PRIVATE)
+    try:
+        fd = enter(place.base_fd, paths.PRIVATE)
+    except OSError as error:
+        if error.errno in parent.CLOSED_TO_ROOT:
+            return None
+        raise
     if fd is None:
         return None
     try:

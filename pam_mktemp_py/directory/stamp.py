@@ -31,7 +31,7 @@ def found(fd: int, directory: str, at: os.stat_result, account: Account, place_s
     if text is not None:
         return text if _belongs(text.split(" "), account) else None
     kept = state.read(place_state, "identity", directory).split(" ")
-    if kept[:2] == [str(at.st_dev), str(at.st_ino)] and _belongs(["1", *kept[2:]], account):
+    if kept[1:2] == [str(at.st_ino)] and _belongs(["1", *kept[2:]], account):
         return ELSEWHERE
     return None
 
@@ -41,7 +41,7 @@ def uid_of(fd: int, directory: str, at: os.stat_result, place_state: str) -> int
     text = read(fd)
     if text is None:
         kept = state.read(place_state, "identity", directory).split(" ")
-        if kept[:2] != [str(at.st_dev), str(at.st_ino)]:
+        if kept[1:2] != [str(at.st_ino)]:
             return None
         text = " ".join(["1", *kept[2:]])
     fields = text.split(" ")

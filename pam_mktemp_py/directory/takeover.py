@@ -53,7 +53,9 @@ def _staged(place: Place) -> tuple[str, int]:
         except FileExistsError:
             fd = enter(place.base_fd, name)
             if fd is not None:
-                if os.fstat(fd).st_uid == 0:  # ours, from a run that was killed: nobody else can make it
+                found = os.fstat(fd)
+                # Ours, of a run that was killed; what others can write they may have moved here.
+                if found.st_uid == 0 and not found.st_mode & 0o022:
                     fresh.settle(fd, parent.MODE, place.path(name))
                     return name, fd
                 os.close(fd)

@@ -45,7 +45,7 @@ def stamp_of(name: str, base: str = paths.BASE, place_state: str = paths.STATE) 
         if text is None:
             at = os.fstat(fd)
             kept = state.read(place_state, "identity", name).split(" ")
-            text = " ".join(["1", *kept[2:]]) if kept[:2] == [str(at.st_dev), str(at.st_ino)] else ""
+            text = " ".join(["1", *kept[2:]]) if kept[1:2] == [str(at.st_ino)] else ""
         return _parsed(text)
     finally:
         os.close(fd)

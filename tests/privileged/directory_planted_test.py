@@ -1,6 +1,7 @@
 """Everything that can be planted in the place of the parent, of a user's directory, of a leaf, of our folders."""
 from __future__ import annotations
 
+import ctypes
 import os
 import socket
 from collections.abc import Callable
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.privileged.directories import PRIVATE, acl, aside, asides, assert_right, fingerprint, made, tool
+from tests.privileged.directories import (
+    PRIVATE, acl, aside, asides, assert_right, fingerprint, made, owner_and_mode, tool,
+)
 
 pytestmark = pytest.mark.usefixtures("fresh_state")
 
@@ -229,3 +232,48 @@ def test_each_move_is_logged(syslog) -> None:
     made("alice")
     syslog.wait_for("/tmp/.private: it is not root's directory")
     assert "moved-aside" in syslog.ids()
+
+
+def test_folders_of_roots_that_came_with_a_parent_open_to_all(syslog) -> None:
+    """Who owns the folder that holds a directory of root's that all can write may rename in it, and move it here."""
+    there = Path("/tmp/volume")
+    there.mkdir()
+    there.chmod(0o777)
+    for name in ("pgdata", "other"):
+        (there / name).mkdir(0o700)
+        (there / name / "empty").mkdir(0o750)
+        (there / name / "kept").write_text("root's")
+    own(Path("/tmp"))  # as if /tmp were the folder in which it lies; given back before the login
+    tool("setpriv", "--reuid", str(MALLORY), "--clear-groups", "python3", "-c",
+         "import os; os.rename('/tmp/volume/pgdata', '/tmp/volume/.new'); os.rename('/tmp/volume/other',"
+         "'/tmp/volume/.aside'); os.rename('/tmp/volume', '/tmp/.private')")
+    own(Path("/tmp"), 0)
+    made("alice")
+    assert_right("alice")
+    kept = [name for name in os.listdir(PRIVATE) if name.startswith(".bad.")]
+    assert len(kept) == 2
+    for name in kept:
+        assert owner_and_mode(PRIVATE / name) == "root:root 700 directory"
+        assert owner_and_mode(PRIVATE / name / "empty") == "root:root 750 directory"
+        assert (PRIVATE / name / "kept").read_text() == "root's"
+    syslog.wait_for(r"\[left-behind\] /tmp/\.private/\.bad\.")
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_fuse_file_system_on_the_parent(alive: bool, syslog) -> None:
+    """As fusermount makes it for its caller: closed to root too, and not to be renamed away."""
+    PRIVATE.mkdir()
+    own(PRIVATE)
+    server = os.open("/dev/fuse", os.O_RDWR)
+    try:
+        options = f"fd={server},rootmode=40000,user_id={MALLORY},group_id={MALLORY}".encode()
+        mount = ctypes.CDLL(None, use_errno=True).mount
+        assert mount(b"fuse", bytes(PRIVATE), b"fuse", 6, options) == 0, os.strerror(ctypes.get_errno())
+        if not alive:
+            os.close(server)
+        made("alice")
+    finally:
+        if alive:
+            os.close(server)
+    assert_right("alice")
+    syslog.wait_for(r"\[moved-aside\] /tmp/\.private: somebody's file system")
