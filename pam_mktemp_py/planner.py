@@ -69,7 +69,7 @@ def make_plan(request: Request) -> plan.Plan:
     ready = None
     if decision.stage != 'off':
         leaves = [name for name, _ in decision.directories]
-        ready = prepare.prepare(account, leaves, sessions_in_use=records.in_use)
+        ready = prepare.prepare(account, leaves, sessions_in_use=records.leases())
     return plan_of(request, config, account, decision, ready, now)
 
 
@@ -103,8 +103,9 @@ def serve(request: Request) -> bool:
         plans.forget(request.key)
     except Exception as e:  # a fault of one account's must not keep the others waiting
         name = e.id if isinstance(e, Error) else 'planner-failed'
-        log.say(name, f'{request.user} ({request.service}): {e or type(e).__name__}', log.ERROR)
-        plans.remember(request.key, request.failure, str(e))
+        why = str(e) or type(e).__name__
+        log.say(name, f'{request.user} ({request.service}): {why}', log.ERROR)
+        plans.remember(request.key, request.failure, why)
         return False
     return True
 
@@ -115,8 +116,11 @@ def report_names(config: Config | None) -> None:
     Asks the directory service, which may hang: last of all, when nobody's plan waits for the answer and
     nobody's request is left that would make it look like a planner that cannot work.
     """
+    import _signal  # type: ignore[import-not-found]  # builtin; signal itself would cost a login 1 ms
+    _signal.alarm(1)  # ends this process, for whose end our own login waits
     for warning in config.warnings if config else ():
         log.say('config-unknown-name', warning, log.WARNING)
+    _signal.alarm(0)
 
 
 def serve_waiting(until: float) -> None:

@@ -12,6 +12,10 @@ import time
 from pam_mktemp_py import paths, percent
 from pam_mktemp_py.linux import process
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 HEADER = 'pam-mktemp-session 1'
 _MAX_BYTES = 8192
 _HELD = frozenset({errno.EAGAIN, errno.EACCES})  # flock(2): somebody holds the lock
@@ -77,6 +81,14 @@ def _process_lives(file: str) -> bool:
     return start is not None and start * (10 ** 9 // os.sysconf('SC_CLK_TCK')) <= int(parts[2])
 
 
+def _pid_exists(file: str) -> bool:
+    try:
+        os.kill(int(file.split('.')[1]), 0)
+    except (ProcessLookupError, OverflowError, ValueError, IndexError):
+        return False
+    return True
+
+
 def _read(folder: str, file: str) -> Record | None:
     """The record, or None if it has just gone. What lies there and is no record counts as stale."""
     try:
@@ -113,6 +125,19 @@ def in_use(device: int, inode: int, folder: str = paths.SESSIONS) -> bool:
     )
 
 
+def leases(folder: str = paths.SESSIONS) -> Callable[[int, int], bool]:
+    """`in_use` for many questions in a row: the records are read at the first one, and once."""
+    held: set[tuple[int, int]] | None = None
+
+    def answer(device: int, inode: int) -> bool:
+        nonlocal held
+        if held is None:
+            held = {(r.number('device'), r.number('inode')) for r in records(folder) if r.alive}
+        return (device, inode) in held
+
+    return answer
+
+
 def sweep(folder: str = paths.SESSIONS, until: float = float('inf')) -> int:
     """Remove stale records, until the monotonic clock says `until` (s); how many there were.
 
@@ -123,6 +148,8 @@ def sweep(folder: str = paths.SESSIONS, until: float = float('inf')) -> int:
     for name in os.listdir(folder):
         if time.monotonic() >= until:
             break
+        if _pid_exists(name):
+            continue  # a later sweep's: to read them all would make a planner as slow as there are sessions
         record = _read(folder, name)
         if record and not record.alive:
             try:
