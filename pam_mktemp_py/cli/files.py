@@ -22,6 +22,10 @@ def write(path: str, text: str) -> None:
                           "the standard output")
         if not stat.S_ISREG(found.st_mode):
             fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            who = os.fstat(fd)
+            if stat.S_ISFIFO(who.st_mode) and who.st_uid not in (0, os.geteuid()):
+                os.close(fd)
+                raise OSError(f"{path}: is a pipe of uid {who.st_uid}, who would read it")
             with os.fdopen(fd, "wb") as file:
                 file.write(data)
             return

@@ -75,7 +75,7 @@ def _account(what: str) -> accounts.Account:
     if what.isascii() and what.isdigit():
         try:
             return facts.known(pwd.getpwuid(int(what)).pw_name)
-        except (KeyError, OverflowError):
+        except (KeyError, OverflowError, ValueError):  # ValueError: 4,300 digits
             raise AccountError(what, "no account has this uid, or the directory service is down") from None
     if os.path.lexists(what):
         raise AccountError(what, f"no such account; for the file of that name write ./{what}")

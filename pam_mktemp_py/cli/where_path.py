@@ -47,7 +47,7 @@ def real(asked: str) -> str:
 def _account_of(report: Report, name: str) -> tuple[accounts.Account | None, str]:
     """The account that .private/NAME was made for, by its stamp or, without root, by its name; and why."""
     settings = report.settings
-    uid = int(name) if name.isascii() and name.isdigit() else names.uid_of(name)
+    uid = int(name) if name.isascii() and name.isdigit() and len(name) <= 10 else names.uid_of(name)
     try:
         made = whose.stamp_of(name, settings.base, settings.state)
     except PermissionError:

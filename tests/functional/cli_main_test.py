@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pam_mktemp_py import __version__
+from pam_mktemp_py.cli import files
 from tests.functional.commands import USER, Command
 
 TOP = Path(__file__).parents[2]
@@ -129,3 +130,23 @@ def test_shells_can_complete() -> None:
 def test_a_configuration_that_is_not_there_is_no_default() -> None:
     done = run("--config", "/nonexistent/typo.toml", "plan", "root")
     assert done.returncode == 2 and "/nonexistent/typo.toml" in done.stderr
+
+
+def test_a_pipe_of_somebody_else_is_not_fed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """mkfifo /tmp/report; cat /tmp/report: root's -o /tmp/report would tell its maker what only root may see."""
+    pipe = tmp_path / "report"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    monkeypatch.setattr(os, "geteuid", lambda: os.stat(pipe).st_uid + 1)
+    if os.stat(pipe).st_uid == 0:
+        os.chown(pipe, 65534, 65534)
+    with pytest.raises(OSError, match="pipe of uid"):
+        files.write(str(pipe), "secret")
+    assert os.read(reader, 10) == b""
+    os.close(reader)
+
+
+@pytest.mark.parametrize("word", ["9" * 5000, "/tmp/.private/" + "9" * 4000, "4294967295"])
+def test_numbers_that_are_no_uids(word: str) -> None:
+    done = run("where", word)
+    assert done.returncode in (1, 3) and "Traceback" not in done.stderr and "itself" not in done.stderr
