@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Callable
 
 # marshal's format changes with Python's version, and the meaning of the settings with ours.
-_HEADER = f"pam-mktemp-config {__version__} {sys.hexversion:08x}\n".encode("ascii")
+_HEADER = f"pam-mktemp-config {__version__} {sys.hexversion:08x} {' '.join(SETTINGS)}\n".encode("ascii")
 _LARGEST = 1024 * 1024
 _MODE = 0o600
 

@@ -8,6 +8,8 @@ import grp
 import os
 import pwd
 
+LARGEST_ID = 2 ** 32 - 2
+
 
 class Account:
     """One account: the name it was asked by, its numbers, and the first name of its uid ('' if none)."""
@@ -29,6 +31,8 @@ def lookup(name: str) -> Account | None:
         return None
     except ValueError:  # a NUL or a lone surrogate: no account can be called so
         return None
+    if not 0 <= entry.pw_uid <= LARGEST_ID or not 0 <= entry.pw_gid <= LARGEST_ID:
+        return None  # (uid_t)-1 means 'no change' to chown(2)
     return Account(name, entry.pw_uid, entry.pw_gid, canonical_name(entry.pw_uid))
 
 
