@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pam_mktemp_py.directory.place import Place
 
 MODE = 0o711
+CLOSED = 0o1700  # being mended after others could write here
 TRIES = 64
 CLOSED_TO_ROOT = frozenset((errno.EACCES, errno.ENOTCONN))  # a user's FUSE mount, and one whose server died
 # No flags at all; no CAP_LINUX_IMMUTABLE; read-only. The directory is then plain root-owned.
@@ -104,9 +105,11 @@ def _usable(fd: int, path: str) -> bool:
         return True
     if found.st_uid != 0:
         return False
-    fresh.settle(fd, MODE, path)
-    if found.st_mode & 0o022:
+    if found.st_mode & (0o022 | CLOSED & ~0o777):
+        # Closed first, and sticky: a run that is killed before the end is known by that, and begins again here.
+        fresh.settle(fd, CLOSED, path)
         _disown(fd, path)
+    fresh.settle(fd, MODE, path)
     log.say("parent-mended", f"{path}: was {found.st_uid}:{found.st_gid} mode {found.st_mode & 0o7777:o}, "
             f"now root:root {MODE:o}", log.WARNING)
     return True

@@ -259,6 +259,18 @@ def test_folders_of_roots_that_came_with_a_parent_open_to_all(syslog) -> None:
     syslog.wait_for(r"\[left-behind\] /tmp/\.private/\.bad\.")
 
 
+def test_a_run_that_was_killed_while_it_mended_such_a_parent() -> None:
+    """Nobody can write there any more, and still nothing inside is ours."""
+    PRIVATE.mkdir()
+    (PRIVATE / ".new").mkdir(0o700)
+    (PRIVATE / ".new" / "empty").mkdir(0o750)
+    PRIVATE.chmod(0o1700)
+    made("alice")
+    assert_right("alice")
+    (kept,) = [name for name in os.listdir(PRIVATE) if name.startswith(".bad.new.")]
+    assert owner_and_mode(PRIVATE / kept / "empty") == "root:root 750 directory"
+
+
 @pytest.mark.parametrize("alive", [True, False])
 def test_a_fuse_file_system_on_the_parent(alive: bool, syslog) -> None:
     """As fusermount makes it for its caller: closed to root too, and not to be renamed away."""
