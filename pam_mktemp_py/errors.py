@@ -53,5 +53,29 @@ class AccountError(Error):
         self.what = what
 
 
+class Refused(Error):
+    """What was asked for is not done, and everything is as it was; `path` may have a line, FILE:LINE."""
+
+    def __init__(self, id: str, path: str, what: str, hint: str = "") -> None:
+        super().__init__(id, _sentence(path, what, hint))
+        self.path = path
+        self.what = what
+        self.hint = hint
+
+
+class StackError(Refused):
+    """PAM's configuration cannot be changed as asked."""
+
+    def __init__(self, path: str, what: str, hint: str = "") -> None:
+        super().__init__("stack-refused", path, what, hint)
+
+
+class InstallError(Refused):
+    """A piece of the installation cannot be put in its place, or cannot be trusted there."""
+
+    def __init__(self, path: str, what: str, hint: str = "") -> None:
+        super().__init__("install-refused", path, what, hint)
+
+
 def _sentence(where: str, what: str, hint: str) -> str:
     return f"{where}: {what}; {hint}" if hint else f"{where}: {what}"

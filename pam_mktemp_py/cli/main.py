@@ -1,6 +1,7 @@
 """The group of commands, and the one place where errors become messages and exit statuses."""
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import traceback
@@ -9,18 +10,33 @@ from typing import Any, NoReturn
 import click
 
 from pam_mktemp_py import __version__, paths
-from pam_mktemp_py.cli import plan, where
 from pam_mktemp_py.cli.report import Report, deliver, drop_output, shown
 from pam_mktemp_py.cli.settings import Settings
-from pam_mktemp_py.errors import AccountError, Error
+from pam_mktemp_py.errors import AccountError, Error, Refused
 from pam_mktemp_py.plan import PlanError
 
 NAME = "pam-mktemp"
+COMMANDS = ("config", "disable", "doctor", "enable", "install", "plan", "status", "uninstall", "where")
 FINE, FINDING, USAGE, FAILED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
 
 
 class Group(click.Group):
-    """A group whose commands return a Report; it is delivered here, and every error ends here."""
+    """A group whose commands return a Report; it is delivered here, and every error ends here.
+
+    Each command is `command` of the file of its name, imported when it is asked for: what one needs, the
+    others need not wait for, and what one lacks does not keep the others from running.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, sorted."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, or None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"pam_mktemp_py.cli.{cmd_name}").command
+        return command
 
     def main(self, *args: Any, **options: Any) -> NoReturn:
         """As click's, but with our messages and exit statuses."""
@@ -52,6 +68,8 @@ def translated(error: Exception) -> int:
         return complain(f"{error}; check with: getent passwd {error.name}", FINDING)
     if isinstance(error, PlanError):
         return complain(str(error), FINDING)
+    if isinstance(error, Refused):
+        return complain(str(error) + _rootless(error), FINDING)
     if isinstance(error, Error):
         return complain(str(error) + _rootless(error), FAILED)
     if isinstance(error, OSError):
@@ -105,10 +123,11 @@ def _rootless(error: BaseException) -> str:
 @click.version_option(__version__, "-V", "--version", prog_name=NAME, message="%(prog)s %(version)s")
 @click.pass_context
 def group(ctx: click.Context, config: str, json: bool, output: str, color: str, quiet: bool, verbose: bool) -> None:
-    """Private temporary directories for login sessions: what is decided for whom, and why.
+    """Private temporary directories for login sessions: set up, looked at, explained.
 
-    All commands here only look, and change nothing. They work for everyone; what only root can see is
-    shown as 'needs root'.
+    plan, where, status, doctor and config look, and work for everyone; what only root can see is shown as
+    'needs root'. install, uninstall, enable and disable change the system, as root, and show with
+    --dry-run what they would do.
 
     \b
     Exit status:
@@ -128,10 +147,6 @@ def group(ctx: click.Context, config: str, json: bool, output: str, color: str, 
         settings.config = os.path.abspath(config)  # PAM modules are given absolute paths
     settings.json, settings.output, settings.color = json, output, color
     settings.verbosity = verbose - quiet
-
-
-group.add_command(plan.command)
-group.add_command(where.command)
 
 
 def main() -> NoReturn:
