@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pam_mktemp_py.config import model, schema
+from pam_mktemp_py.config import model, schema, toml_text
 
 DIRECTORY = "directories.NAME.variables"
 
@@ -17,22 +17,27 @@ DIRECTORY = "directories.NAME.variables"
 class Key:
     """One key.
 
-    `setting` is its name in model.SETTINGS. `kind` is "word", "number" or "names". `default` is the value
-    without any file. `allowed` says in words what may stand there; `values` lists it where it is a list of
-    words; `low` and `high` bound a number. `description` is manual-page English, paragraphs parted by an
+    `setting` is its name in model.SETTINGS. `type` is "word", "number" or "list of names". `initial` is the
+    value without any file. `allowed` says in words what may stand there; `values` lists the words of a
+    word; `low` and `high` bound a number. `description` is manual-page English, paragraphs parted by an
     empty line. `example` is TOML.
     """
 
     name: str
     setting: str
-    kind: str
-    default: Any
+    type: str
+    initial: Any
     allowed: str
     description: str
     example: str
     values: tuple[str, ...] = ()
     low: int = 0
     high: int = 0
+
+    @property
+    def default(self) -> str:
+        """The value without any file, as TOML."""
+        return toml_text.value(self.initial)
 
 
 KEYS = (
@@ -50,19 +55,19 @@ KEYS = (
     Key("min_uid", "min_uid", "number", model.MIN_UID, f"0 to {schema.LARGEST_UID}",
         "Accounts with a lower uid get nothing. Does not apply to root.",
         "min_uid = 1000", low=0, high=schema.LARGEST_UID),
-    Key("exempt_users", "exempt_users", "names", [], "names of accounts",
+    Key("exempt_users", "exempt_users", "list of names", [], "names of accounts",
         "Accounts that get nothing, by name; the first name of an account's uid counts as well as the one that "
         "it was called by. A name that no account has is reported and matches nobody.",
         'exempt_users = ["backup", "nagios"]'),
-    Key("exempt_groups", "exempt_groups", "names", [], "names of groups",
+    Key("exempt_groups", "exempt_groups", "list of names", [], "names of groups",
         "Groups whose members get nothing, be it their primary group or another. A name that no group has is "
         "reported and matches nobody. A change of an account's groups shows after fresh_for.",
         'exempt_groups = ["operators"]'),
-    Key("services", "services", "names", ["*"], 'names in /etc/pam.d, or "*" for all',
+    Key("services", "services", "list of names", ["*"], 'names in /etc/pam.d, or "*" for all',
         'PAM services whose sessions get a directory: exact names, such as "sshd", or "*" for all. There are no '
         "other patterns.",
         'services = ["sshd", "login"]'),
-    Key("exempt_services", "exempt_services", "names", [], 'names in /etc/pam.d, or "*" for all',
+    Key("exempt_services", "exempt_services", "list of names", [], 'names in /etc/pam.d, or "*" for all',
         "PAM services whose sessions get nothing, also if services names them.",
         'exempt_services = ["cron"]'),
     Key("fresh_for", "fresh_for", "number", model.FRESH_FOR,
@@ -70,7 +75,7 @@ KEYS = (
         "For how many seconds a login relies on what was decided before. A change of these files shows at once; "
         "a change of an account's groups shows after this time.",
         "fresh_for = 600", low=schema.FRESH_FOR[0], high=schema.FRESH_FOR[1]),
-    Key(DIRECTORY, "directories", "names", list(model.TMP_VARIABLES), "names of environment variables",
+    Key(DIRECTORY, "directories", "list of names", list(model.TMP_VARIABLES), "names of environment variables",
         "The environment variables that name the directory /tmp/.private/USER/NAME. There is always one called "
         "tmp, whose default is shown here; each further table [directories.NAME] makes another one beside it, "
         f"{schema.MOST_DIRECTORIES} in all. NAME is 1 to {schema.LONGEST_DIRECTORY} of a-z, 0-9, _ and -. No "

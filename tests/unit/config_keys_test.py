@@ -37,17 +37,18 @@ def test_every_key_is_there_once_and_no_other() -> None:
 
 @pytest.mark.parametrize("key", KEYS, ids=NAMES)
 def test_default(key: Key) -> None:
-    assert value(key, Config("f")) == key.default
+    assert value(key, Config("f")) == key.initial
+    assert tomllib.loads(f"key = {key.default}") == {"key": key.initial}
 
 
 @pytest.mark.parametrize("key", KEYS, ids=NAMES)
 def test_example_is_valid_and_no_default(key: Key) -> None:
     config = taken(key.example)
-    changed = dict(config.directories).keys() - {"tmp"} if key.name == DIRECTORY else value(key, config) != key.default
+    changed = dict(config.directories).keys() - {"tmp"} if key.name == DIRECTORY else value(key, config) != key.initial
     assert changed or (key.values and value(key, config) in key.values)
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if key.kind == "word"], ids=lambda key: key.name)
+@pytest.mark.parametrize("key", [key for key in KEYS if key.type == "word"], ids=lambda key: key.name)
 def test_words(key: Key) -> None:
     for word in key.values:
         assert value(key, taken(f'{key.name} = "{word}"')) == word and f'"{word}"' in key.allowed
@@ -56,7 +57,7 @@ def test_words(key: Key) -> None:
         taken(f'{key.name} = "{key.values[0]}x"')
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if key.kind == "number"], ids=lambda key: key.name)
+@pytest.mark.parametrize("key", [key for key in KEYS if key.type == "number"], ids=lambda key: key.name)
 def test_numbers(key: Key) -> None:
     for number in (key.low, key.high):
         assert value(key, taken(f"{key.name} = {number}")) == number and str(number) in key.allowed
@@ -65,7 +66,7 @@ def test_numbers(key: Key) -> None:
             taken(f"{key.name} = {number}")
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if key.kind == "names"], ids=lambda key: key.name)
+@pytest.mark.parametrize("key", [key for key in KEYS if key.type == "list of names"], ids=lambda key: key.name)
 def test_names(key: Key) -> None:
     name = key.name.replace("NAME", "tmp")
     assert value(key, taken(f'{name} = ["a", "b"]')) == ["a", "b"]
@@ -78,7 +79,7 @@ def test_the_shipped_file_shows_every_key_with_its_default() -> None:
     lines = [line[1:] for line in SHIPPED.read_text().splitlines() if line[:1] == "#" and line[1:2] not in ("", " ")]
     shown = tomllib.loads("\n".join(lines))
     assert {key.setting: shown[key.setting] for key in KEYS if key.name != DIRECTORY} | {
-        "directories": {"tmp": {"variables": keys.find(DIRECTORY).default}}} == shown  # type: ignore[union-attr]
+        "directories": {"tmp": {"variables": keys.find(DIRECTORY).initial}}} == shown  # type: ignore[union-attr]
 
 
 def test_descriptions_are_sentences() -> None:
