@@ -37,6 +37,22 @@ def get(fd: int) -> bytes | None:
         raise
 
 
+def others_may_write(path: str) -> bool:
+    """Whether the list lets another account than root, or a group, write; False if there is no list."""
+    try:
+        found = os.getxattr(path, ACCESS, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return False
+        raise
+    entries = [(int.from_bytes(found[at:at + 2], "little"), found[at + 2],
+                int.from_bytes(found[at + 4:at + 8], "little"))
+               for at in range(4, len(found), 8)]
+    mask = next((permissions for tag, permissions, _ in entries if tag == 0x10), 7)
+    return any(permissions & mask & 2 and (tag in (0x04, 0x08) or tag == 0x02 and id != 0)
+               for tag, permissions, id in entries)
+
+
 def set(fd: int, acl: bytes) -> None:
     """Give the open file an access list; OSError (EOPNOTSUPP without ACLs, EINVAL for an unmapped uid)."""
     os.setxattr(fd, ACCESS, acl)
