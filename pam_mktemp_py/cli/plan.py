@@ -1,13 +1,14 @@
 """pam-mktemp plan: what the next login of an account is given, with the reason for each line.
 
-The keys of --json beside those that report.py names:
+With --json, beside the keys that every command has:
 
-    user uid gid service
+    user uid gid       the account
+    service            the PAM service that would open the session
     switched_off       true if /etc/security/pam_mktemp.off exists
     stage reason       off or env, and the line of the configuration that decided; null if it cannot be used
     failure {policy reason}        open or closed: what happens when no directory can be had
     fresh {seconds reason}         for how long a plan made now would be used
-    variables [{name value reason}]
+    variables [{name value reason}]          what is exported
     depends [{path state}]         files whose change ends the plan: present or absent
     config {path error warnings}   error is null or what is wrong with the configuration
     directory          null at stage off, else {path name name_reason form parts stamp append_only refused

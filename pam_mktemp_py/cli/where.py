@@ -1,6 +1,6 @@
 """pam-mktemp where: which private directory belongs to an account or a path, and the other way round.
 
-The keys of --json beside those that report.py names, for an account:
+With --json, beside the keys that every command has, for an account:
 
     asked kind         what was asked for, and whether it is a "user" or a "path"
     private            true; false for a path that is in no private directory
@@ -11,7 +11,7 @@ The keys of --json beside those that report.py names, for an account:
     sessions           [{service pid since outcome reason directory}] that are open; null: needs root
     aside              paths of what was moved aside for it; null: needs root
 
-and for a path that is not in an account's private directory:
+And with --json for a path that is not in an account's private directory:
 
     path what          the path without links, and what it is
     owner              {uid name gid mode} of what is there

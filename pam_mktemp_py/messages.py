@@ -1,0 +1,99 @@
+"""Every message in the log by its id: what happened, and what an administrator does about it.
+
+The one source of the tables in README.md and pam_mktemp_py(8), and of what doctor says about them. Plain
+text, without markup; a test compares the ids with those that the source logs.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Message:
+    """`meaning` fits a table; `do` is one or two sentences."""
+
+    meaning: str
+    do: str
+
+
+_NOTHING = "Nothing has to be done."
+_EXPLAIN = "Run pam-mktemp plan USER and pam-mktemp doctor USER as root."
+
+MESSAGES: dict[str, Message] = {
+    "account-refused": Message(
+        "the account is unknown, or cannot have a directory",
+        "Check with getent passwd USER. If the directory service is down, this ends when it is back."),
+    "argument-unknown": Message(
+        "a PAM file gives the module an argument that it does not know; it is ignored",
+        "Correct the argument in that file: see ARGUMENTS in pam_mktemp_py(8)."),
+    "config-imported": Message(
+        "a configuration was written by pam-mktemp config import",
+        "See it with pam-mktemp config show."),
+    "config-invalid": Message(
+        "the configuration cannot be used: file, line, what is wrong, what to do",
+        "Correct that line and run pam-mktemp config check. Until then the last good plans stay in use."),
+    "config-unknown-name": Message(
+        "a list of the configuration names a user or group that does not exist; that name is skipped",
+        "Correct the name, or remove it. A directory service that is down looks the same."),
+    "directory-in-use": Message(
+        "a directory should be replaced, but an open session uses it",
+        "See its sessions with pam-mktemp where USER. When they have ended, the next login replaces it."),
+    "directory-refused": Message(
+        "a directory cannot be made, or cannot be trusted",
+        "The message says what is wrong with which path. " + _EXPLAIN),
+    "disabled": Message(
+        "the module's line was taken out of PAM's files",
+        _NOTHING),
+    "enabled": Message(
+        "the module's line was put into PAM's files",
+        _NOTHING),
+    "failed-closed": Message(
+        "a session was refused: there was no directory for it, and the policy is closed",
+        "The message says why. " + _EXPLAIN),
+    "failed-open": Message(
+        "a session started without a directory, for the reason given",
+        "The message says why. " + _EXPLAIN),
+    "install-refused": Message(
+        "a piece of the installation is missing, or lies where others than root could write",
+        "The message names the path and whose it is. Install into folders that only root can write."),
+    "installed": Message(
+        "the installation was checked, and its folders were made",
+        _NOTHING),
+    "left-behind": Message(
+        "what was moved away could not be removed, or waits for an administrator",
+        "Look at what the message names, and remove it."),
+    "moved-aside": Message(
+        "what stood at a directory's place was not ours, and is now in /tmp/.private/.aside",
+        "Somebody may have tried to plant it: look at its owner and content, then remove it."),
+    "parent-mended": Message(
+        "/tmp/.private had a wrong owner or mode, which was put right",
+        "Find out what changed it: a cleaner, a backup that was restored, a chmod of all of /tmp."),
+    "plan-expired": Message(
+        "the planner could not make a new plan; the old one still verified and was used",
+        "The message says why there is no new one. " + _EXPLAIN),
+    "plan-refused": Message(
+        "a plan could not be written: it would not fit the format",
+        "A name or a value is too long, or holds what no plan can. The message says which."),
+    "plan-stale": Message(
+        "why a plan was not used (only with the argument debug)",
+        _NOTHING),
+    "planner-failed": Message(
+        "the planner met an error that is none of the others",
+        "Check that /usr/bin/python3 runs and /usr/lib/pam-mktemp is whole, with pam-mktemp doctor; report the "
+        "message if that finds nothing."),
+    "planner-usage": Message(
+        "the planner was started with wrong arguments",
+        "Module and planner are of different versions, or somebody ran the planner by hand: run make install."),
+    "put-back": Message(
+        "a change of PAM's files was undone, as a session could not be opened with it",
+        "The message says what PAM answered. The files are as they were before."),
+    "stack-refused": Message(
+        "a file of PAM was not changed, and is as it was",
+        "The message says which line is in the way, and what to do about it."),
+    "switched-off": Message(
+        "/etc/security/pam_mktemp.off exists (only with the argument debug)",
+        "Remove that file to have new sessions served again."),
+    "uninstalled": Message(
+        "the installation was removed",
+        _NOTHING + " With --purge it has named what remains in /tmp."),
+}
