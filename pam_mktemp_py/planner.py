@@ -153,21 +153,26 @@ def answer(name: str, config: str) -> None:
 def main(argv: list[str]) -> int:
     """argv: program, USER, SERVICE, CONFIG, and 'alone' if limits of the caller's could not be lifted.
 
-    Then it serves no other login: what those limits break would be remembered as their failure. The
-    exit status as above.
+    Then it serves no other login: what those limits break would be remembered as their failure. Further
+    words are those of a module that is newer than this: it is served as well as this can (see
+    pamstack/install.py on upgrades). The exit status as above.
     """
     if len(argv) == 2 and argv[1] == '--boot':
         from pam_mktemp_py.directory import boot as at_boot
         return at_boot.main()
-    if len(argv) not in (4, 5) or argv[4:] not in ([], ['alone']):
+    if len(argv) < 4:
         log.say('planner-usage', f'called with {argv[1:]!r}', log.ERROR)
         return 2
+    alone = 'alone' in argv[4:]
+    unknown = [word for word in argv[4:] if word != 'alone']
+    if unknown:
+        log.say('planner-usage', f'{unknown!r} is passed over: the module is of another version', log.WARNING)
     until = time.monotonic() + SERVE_SECONDS
     plans.make_folders()
     request = Request(*argv[1:4])
     good = serve(request)
     plans.forget(request.key, paths.QUEUE)
-    if not argv[4:]:
+    if not alone:
         plans.forget('@planner')
         serve_waiting(until)
     records.sweep(until=time.monotonic() + SWEEP_SECONDS)

@@ -75,7 +75,7 @@ class Piece:
 PIECES = (
     Piece(MODULE, "{securitydir}/pam_mktemp_py.so"),
     Piece(COMMAND, "{prefix}/bin/pam-mktemp", 0o755, template=True),
-    Piece("contrib/pam-configs/pam-mktemp", "{prefix}/share/pam-configs/pam-mktemp"),
+    Piece("contrib/pam-configs/pam-mktemp", "{prefix}/share/pam-configs/pam-mktemp", optional=True),
     Piece("contrib/tmpfiles.d/pam_mktemp.conf", "{prefix}/lib/tmpfiles.d/pam_mktemp.conf"),
     Piece("contrib/tmpreaper/pam_mktemp.conf", "{prefix}/share/pam-mktemp/tmpreaper.conf"),
     Piece("contrib/tmpwatch/tmpwatch", "{prefix}/share/pam-mktemp/tmpwatch", 0o755),
@@ -125,12 +125,17 @@ def read_manifest(folder: str = LIBDIR) -> Manifest | None:
     return manifest
 
 
+def sha256(data: bytes) -> str:
+    """As hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def digest(path: str) -> str:
     """sha256 of a file as hexadecimal; "" if there is no regular file of that name, itself and not behind a link."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(fd, "rb") as file:
-            return hashlib.sha256(file.read()).hexdigest()
+            return sha256(file.read())
     except OSError:  # missing, a link, a folder: none of them is the piece
         return ""
 
