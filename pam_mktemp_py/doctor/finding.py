@@ -11,7 +11,7 @@ from pam_mktemp_py.pamstack.stack import Entry
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pam_mktemp_py.directory.seen import Look
-    from pam_mktemp_py.pamstack.probe import Outcome
+    from pam_mktemp_py.pamstack.probe import Outcome, ProbeError
 
 PROBLEM = "problem"  # something to do; the exit status is 1
 NOTE = "note"        # worth knowing; nothing has to be done
@@ -42,7 +42,8 @@ class Patient:
     `stacks` has the session entries of every service that opens sessions (common-* and other files that are
     only included are not among them). `config` is None if it cannot be used, `error` then says why.
     `outcome` is None if no session was opened: not root, or no service runs our module. `before` is the
-    directory as it was before that session. `full`: the session ran through all modules of the stack.
+    directory as it was before that session. `full`: the session ran through all modules of the stack; else
+    `shape` is what came of the stack's structure without them. `failed`: why no session could be tried.
     """
 
     account: Account
@@ -54,6 +55,8 @@ class Patient:
     error: ConfigError | None = None
     stacks: dict[str, list[Entry]] = field(default_factory=dict)
     outcome: Outcome | None = None
+    shape: Outcome | None = None
+    failed: ProbeError | None = None
     before: Look | None = None
 
     @property
