@@ -91,3 +91,17 @@ def directory_data(look: Look) -> dict[str, Any]:
 def complete_user(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of accounts for the shell's completion."""
     return [CompletionItem(p.pw_name) for p in pwd.getpwall() if p.pw_name.startswith(incomplete)]
+
+
+def complete_account_or_path(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The same, and the shell's own completion of files for what holds a slash."""
+    if "/" in incomplete:
+        return [CompletionItem(incomplete, type="file")]
+    return complete_user(ctx, parameter, incomplete)
+
+
+def complete_service(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of PAM services for the shell's completion; common-* are only included by them."""
+    from pam_mktemp_py.pamstack import stack
+    return [CompletionItem(name) for name in stack.services()
+            if name.startswith(incomplete) and not name.startswith("common-")]

@@ -63,6 +63,7 @@ class Found:
 @click.command("plan", short_help="What the next login of USER is given, and why.")
 @click.argument("user", shell_complete=facts.complete_user)
 @click.option("-s", "--service", metavar="SERVICE", default=USUAL_SERVICE, show_default=True,
+              shell_complete=facts.complete_service,
               help="The PAM service that opens the session: a name in /etc/pam.d, such as sshd, su-l or cron.")
 @click.option("--text", is_flag=True, help="Print the plan itself, as the planner would write it now.")
 @click.pass_obj

@@ -34,7 +34,7 @@ from pam_mktemp_py.linux import accounts
 
 
 @click.command("where", short_help="Which private directory belongs to whom.")
-@click.argument("what", metavar="USER|UID|PATH", shell_complete=facts.complete_user)
+@click.argument("what", metavar="USER|UID|PATH", shell_complete=facts.complete_account_or_path)
 @click.pass_obj
 def command(settings: Settings, what: str) -> Report:
     """Show which private directory belongs to USER or UID, or whose the one is that PATH lies in.
