@@ -5,7 +5,10 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pam_mktemp_py.doctor import configuration, directory, plan, session, variables
+from pam_mktemp_py.doctor import (
+    cleaners, configuration, coverage, directory, environment, kernel, modules, ownline, plan, session, shells,
+    slurm, sudo, surroundings, units, variables,
+)
 from pam_mktemp_py.doctor.finding import Finding, Patient
 
 Check = Callable[[Patient], Iterator[Finding]]
@@ -16,6 +19,17 @@ ALL: tuple[Check, ...] = (
     directory.check,
     plan.check,
     configuration.check,
+    coverage.check,
+    ownline.check,
+    modules.check,
+    environment.check,
+    shells.check,
+    kernel.check,
+    cleaners.check,
+    sudo.check,
+    units.check,
+    slurm.check,
+    surroundings.check,
 )
 
 

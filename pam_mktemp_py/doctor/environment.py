@@ -1,0 +1,99 @@
+"""What sets one of our variables after we did: pam_env(8), sshd_config(5), environment.d(5), systemd-user.conf(5)."""
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterator
+
+from pam_mktemp_py.doctor import tools
+from pam_mktemp_py.doctor.finding import NOTE, Finding, Patient
+from pam_mktemp_py.pamstack.stack import Entry
+
+PAM_ENV = "/etc/security/pam_env.conf"
+ENVIRONMENT = "/etc/environment"
+SSHD = ("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d/*.conf")
+USER_MANAGER = (
+    *(f"{folder}/environment.d/*.conf" for folder in ("/etc", "/run", "/usr/local/lib", "/usr/lib")),
+    *(f"{folder}/systemd/user.conf{also}" for folder in ("/etc", "/run", "/usr/lib") for also in ("", ".d/*.conf")),
+)
+WHY = "a session gets this value instead of its private directory's path"
+
+
+def check(patient: Patient) -> Iterator[Finding]:
+    """Every line that sets one of the variables, once, with all that reads it."""
+    found: dict[str, list[str]] = {}  # FILE:LINE -> who reads it
+    for path, reader in _read_by_us(patient):
+        for number, line in tools.numbered(path):
+            if _sets(line, patient):
+                readers = found.setdefault(f"{os.path.realpath(path)}:{number}", [])
+                readers += [reader] if reader not in readers else []
+    for where, readers in found.items():
+        path, _, line_number = where.rpartition(":")
+        name = _sets(tools.read(path)[int(line_number) - 1], patient)
+        yield Finding("environment-sets", f"a line sets {name}, read by {', '.join(readers)}", where, WHY,
+                      "take the variable out of this line", (tools.comment_out(path, int(line_number)),))
+    yield from _own_files(patient)
+
+
+def _sets(line: str, patient: Patient) -> str:
+    """The variable that a line sets, '' if none: NAME=, or pam_env.conf's NAME DEFAULT=value."""
+    names = tools.variables(patient)
+    words = line.split()
+    if len(words) > 1 and words[0] in names and words[1].startswith(("DEFAULT=", "OVERRIDE=")):
+        return words[0]
+    return "" if line.lstrip().startswith(("#", ";")) else tools.assigned(line.replace('"', " "), names)
+
+
+def _read_by_us(patient: Patient) -> Iterator[tuple[str, str]]:
+    """Files of root's that are read after our module has run, and what reads each."""
+    for service, entry in _pam_env_after(patient):
+        arguments = entry.line.arguments
+        yield _argument(arguments, "conffile", PAM_ENV), f"pam_env in service {service}"
+        if "readenv=0" not in arguments:
+            yield _argument(arguments, "envfile", ENVIRONMENT), f"pam_env in service {service}"
+    for path in tools.files(*SSHD):
+        yield path, "sshd"
+    for path in tools.files(*USER_MANAGER):
+        yield path, "each user's systemd"
+
+
+def _argument(arguments: tuple[str, ...], name: str, usual: str) -> str:
+    given = [word.partition("=")[2] for word in arguments if word.startswith(name + "=")]
+    return given[-1] if given else usual
+
+
+def _pam_env_after(patient: Patient) -> Iterator[tuple[str, Entry]]:
+    """The lines of pam_env that stand after ours, in every service."""
+    for service, entries in patient.stacks.items():
+        ours = [index for index, entry in enumerate(entries) if entry.line.ours]
+        for entry in entries[ours[-1]:] if ours else []:
+            if entry.module == "pam_env.so":
+                yield service, entry
+
+
+def _own_files(patient: Patient) -> Iterator[Finding]:
+    """The same in the account's own files, which only matter where root allows them."""
+    try:
+        home = pwd.getpwnam(patient.account.name).pw_dir
+    except KeyError:
+        return
+    readers: dict[str, str] = {}
+    for service, entry in _pam_env_after(patient):
+        if "user_readenv=1" in entry.line.arguments:
+            name = _argument(entry.line.arguments, "user_envfile", ".pam_environment")
+            readers[f"{home}/{name}"] = f"pam_env with user_readenv=1 in service {service}"
+    if _permits_user_environment():
+        readers[f"{home}/.ssh/environment"] = "sshd, which has PermitUserEnvironment"
+    readers |= {path: "the account's systemd" for path in tools.files(f"{home}/.config/environment.d/*.conf")}
+    for path, reader in readers.items():
+        for number, line in tools.numbered(path, follow=False):
+            if name := _sets(line, patient):
+                yield Finding(
+                    "own-environment-sets", f"the account's own file sets {name}, read by {reader}",
+                    f"{path}:{number}", WHY, "if the account did not mean that, take the line out",
+                    (tools.as_account(patient.account, tools.comment_out(path, number)),), NOTE)
+
+
+def _permits_user_environment() -> bool:
+    lines = [line.lower().split() for path in tools.files(*SSHD) for _, line in tools.numbered(path)]
+    return any(words[0] == "permituserenvironment" and words[1:2] != ["no"] for words in lines)

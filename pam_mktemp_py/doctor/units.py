@@ -1,0 +1,39 @@
+"""PrivateTmp= on units that open logins (systemd.exec(5)): their sessions have another /tmp than all others."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pam_mktemp_py.doctor import tools, whereabouts
+from pam_mktemp_py.doctor.finding import NOTE, Finding, Patient
+
+UNITS = ("ssh.service", "sshd.service", "ssh@.service", "sshd@.service", "cron.service", "crond.service",
+         "atd.service", "getty@.service", "serial-getty@.service", "console-getty.service", "user@.service",
+         "gdm.service", "gdm3.service", "lightdm.service", "sddm.service", "xdm.service", "xrdp-sesman.service")
+FOLDER = "/etc/systemd/system"
+LATER = "zz-pam-mktemp.conf"  # a drop-in: the last one by name decides
+YES = ("yes", "true", "on", "1", "y", "t", "disconnected")
+
+
+def check(_patient: Patient) -> Iterator[Finding]:
+    """Units as systemd's own tool prints them, drop-ins last; and the view that we have ourselves."""
+    for unit in UNITS:
+        if private_tmp(tools.output("systemd-analyze", "cat-config", f"systemd/system/{unit}")):
+            folder = f"{FOLDER}/{unit}.d"
+            reload = (("systemctl", "daemon-reload"),) if whereabouts.booted() else ()
+            yield Finding(
+                "unit-private-tmp", f"{unit} has PrivateTmp=", unit,
+                "its sessions have a /tmp that no other login of the same account shares, and lose it when the unit "
+                "is stopped", f"write PrivateTmp=no into {folder}/{LATER}, reload, and restart the unit",
+                (("mkdir", "-p", folder), tools.create(f"{folder}/{LATER}", "[Service]", "PrivateTmp=no"), *reload))
+    for line in tools.read("/proc/self/mountinfo"):
+        words = line.split(" ")
+        if len(words) > 4 and words[4] == "/tmp" and "systemd-private-" in words[3]:
+            yield Finding("private-view", "this doctor runs in a service's private /tmp", words[3],
+                          "what is said here of /tmp holds for that service only", "run it from a login", (), NOTE)
+
+
+def private_tmp(text: str) -> bool:
+    """What the last PrivateTmp= of a unit and its drop-ins says."""
+    values = [line.partition("=")[2].strip().lower() for line in text.splitlines()
+              if line.partition("=")[0].strip() == "PrivateTmp"]
+    return bool(values) and values[-1] in YES
