@@ -89,7 +89,8 @@ def usage(error: click.UsageError) -> str:
     message = error.format_message().rstrip(".")
     option = getattr(error, "option_name", None)
     if error.ctx and option and any(option in parameter.opts for parameter in group.params):
-        return f"{message} there; it stands before the command: {NAME} {option} {error.ctx.info_name} ..."
+        command = error.ctx.command_path.removeprefix(NAME).strip()
+        return f"{message} there; it stands before the command: {NAME} {option} {command} ..."
     path = error.ctx.command_path if error.ctx else NAME
     return f"{message}; see: {path} --help"
 

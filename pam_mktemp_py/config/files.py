@@ -39,9 +39,9 @@ def _read_once(path: str, owner: int) -> tuple[list[tuple[str, bytes]], list[Dep
     texts: list[tuple[str, bytes]] = []
     found: list[Depend] = []
     folder = paths.drop_in_folder(path)
-    names, folder_signature = _drop_ins(folder, owner)
+    names, folder_signature = drop_ins(folder, owner)
     for file in [path, *(f"{folder}/{name}" for name in names)]:
-        data, signature = _file(file, owner)
+        data, signature = read_one(file, owner)
         found.append((file, signature))
         if data is not None:
             texts.append((file, data))
@@ -49,7 +49,8 @@ def _read_once(path: str, owner: int) -> tuple[list[tuple[str, bytes]], list[Dep
     return texts, found
 
 
-def _drop_ins(folder: str, owner: int) -> tuple[list[str], Signature | None]:
+def drop_ins(folder: str, owner: int) -> tuple[list[str], Signature | None]:
+    """The names of the drop-ins in their order, and the folder's state; ([], None) without one. ConfigError."""
     fd = _opened(folder, "a folder of drop-ins")
     if fd is None:
         return [], None
@@ -66,7 +67,8 @@ def _drop_ins(folder: str, owner: int) -> tuple[list[str], Signature | None]:
     return names, depends.signature(status)
 
 
-def _file(path: str, owner: int) -> tuple[bytes | None, Signature | None]:
+def read_one(path: str, owner: int) -> tuple[bytes | None, Signature | None]:
+    """The content and the state of one file; (None, None) if there is none. ConfigError, OSError."""
     fd = _opened(path, "a regular file")
     if fd is None:
         return None, None

@@ -23,19 +23,25 @@ def load(path: str = paths.CONFIG, *, owner: int = 0, clock: Callable[[], int] =
     A missing file means the defaults. `owner` is the uid the files must have, `clock` the wall clock in
     ns. Raises ConfigError with file, line, what is wrong and what to do.
     """
-    from pam_mktemp_py.config import schema
     now = clock()  # before reading: what changes from now on lies in this clock's future
     texts, found = files.read_all(path, owner)
-    config = Config(path)
-    for file, raw in texts:
-        data, lines = parse(file, raw)
-        schema.apply(config, data, schema.File(file, lines))
-    schema.finish(config)
+    config = compiled(path, texts)
     config.depends = found
     config.recent = depends.recent(found, now)
     if config.exempt_groups:
         from pam_mktemp_py.config import names
         names.resolve_groups(config)
+    return config
+
+
+def compiled(path: str, texts: list[tuple[str, bytes]]) -> Config:
+    """The configuration that `texts` make, (file, content) in the order in which they count. ConfigError."""
+    from pam_mktemp_py.config import schema
+    config = Config(path)
+    for file, raw in texts:
+        data, lines = parse(file, raw)
+        schema.apply(config, data, schema.File(file, lines))
+    schema.finish(config)
     return config
 
 

@@ -53,6 +53,11 @@ def apply(config: Config, data: dict[str, Any], file: File) -> None:
             config.origins[key] = (file.name, file.lines[(key,)])
 
 
+def possible_name(name: str) -> bool:
+    """Whether an account, a group or a service could be called so."""
+    return name.isprintable() and 0 < len(name) <= LONGEST_NAME and name == name.strip()
+
+
 def finish(config: Config) -> None:
     """What only all files together can break: numbers of things, and a variable set twice."""
     if len(config.directories) > MOST_DIRECTORIES:
@@ -98,7 +103,7 @@ def _number(config: Config, file: File, key: str, value: object) -> None:
 def _names(config: Config, file: File, key: str, value: object) -> None:
     names = _strings(file, (key,), key, value)
     for index, name in enumerate(names):
-        if not name.isprintable() or not 0 < len(name) <= LONGEST_NAME or name != name.strip():
+        if not possible_name(name):
             raise file.refuse((key, index), f"{key} holds {_shown(name)}, which can be no name", "correct it")
         if key.endswith("services") and "*" in name and name != "*":
             raise file.refuse((key, index), f"{key} holds {_shown(name)}: patterns are not known here",

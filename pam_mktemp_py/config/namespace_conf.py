@@ -1,0 +1,181 @@
+"""pam_namespace's configuration (namespace.conf(5)) in ours. Pure.
+
+A line names a directory that each account gets an instance of: `polydir instance_prefix method[:flags]
+[~]users`. Only /tmp has something like it here. The module tells accounts apart by uid; so does the first
+name of a uid in our exempt_users.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pam_mktemp_py.config.importing import Canonical, Source, Translation
+from pam_mktemp_py.config.schema import possible_name
+
+FORMAT = "pam_namespace"
+_BLANK = " \t\n\v\f\r"  # isspace(3)
+_ESCAPES = {"n": "\n", "t": "\t", "b": "\b"}
+_METHODS = {
+    "user": "", "level": "SELinux levels are not part of a directory's choice here",
+    "context": "SELinux contexts are not part of a directory's choice here",
+    "tmpfs": "the directory lies on the file system of /tmp, not on a tmpfs of the session's own",
+    "tmpdir": "the directory stays when the session ends",
+}
+_METHOD_DO = {
+    "level": "all levels of an account share one directory: keep pam_namespace for accounts with several",
+    "context": "all contexts of an account share one directory: keep pam_namespace for accounts with several",
+    "tmpfs": "mount a tmpfs at /tmp if it must not reach the disk",
+    "tmpdir": "let systemd-tmpfiles remove old files: its configuration for /tmp/.private has an age",
+}
+
+
+@dataclass(frozen=True)
+class _Line:
+    source: Source
+    path: str
+    prefix: str
+    method: str
+    flags: tuple[str, ...]
+    users: tuple[str, ...]
+    only: bool  # ~: the users are those for whom it is done
+
+
+def translate(files: list[tuple[str, str]], canonical: Canonical) -> Translation:
+    """What `files`, (name, text) in the order in which pam_namespace reads them, become."""
+    made = Translation(FORMAT, [name for name, _ in files])
+    ours = []
+    for name, text in files:
+        for number, line in enumerate(text.split("\n"), 1):
+            found = _line(made, Source(name, number, line.strip(_BLANK)))
+            if found is not None and found.path == "/tmp":
+                ours.append(found)
+            elif found is not None:
+                made.lose(found.source, f"{found.path} stays shared: only /tmp has private directories here, and "
+                          "private mounts are not part of this version", "keep pam_namespace's line for it")
+    _tmp(made, ours, canonical)
+    return made
+
+
+def _line(made: Translation, source: Source) -> _Line | None:
+    """One line; None if it says nothing, or if it is wrong (pam_namespace then refuses the session)."""
+    text = source.text.partition("#")[0]  # in quotes too
+    words = _words(text)
+    if not words:
+        return None
+    wrong = _wrong(text, words)
+    if wrong:
+        made.lose(source, wrong, "correct it: pam_namespace itself refuses every session for it")
+        return None
+    if len(words) > 4:
+        made.lose(source, "pam_namespace ignores what follows the fourth word", "write the users without spaces")
+    method, *flags = filter(None, words[2].split(":"))
+    users = words[3] if len(words) > 3 else ""
+    only = users.startswith("~")
+    users = users[1:] if only else users
+    return _Line(source, _slashes(words[0]), words[1], method, tuple(flags), tuple(users.split(",")) if users else (),
+                 only)
+
+
+def _wrong(text: str, words: list[str]) -> str:
+    if "\0" in text:
+        return "the line holds a NUL byte"
+    if len(words) < 3:
+        return f"the line has {len(words)} of at least 3 words: directory, instance prefix, method"
+    method = next(filter(None, words[2].split(":")), "")
+    if method not in _METHODS:
+        return f"{method!r} is no method: {', '.join(_METHODS)}"
+    for path in words[:2] if method != "tmpfs" else words[:1]:
+        if ".." in path or not path.startswith(("/", "$HOME")):
+            return f"{path!r} is no absolute path without '..'"
+    return ""
+
+
+def _tmp(made: Translation, lines: list[_Line], canonical: Canonical) -> None:
+    """The lines for /tmp together: an account has a private one if any of them gives it one."""
+    lists: list[dict[str, Source]] = []
+    included: set[str] = set()
+    for line in lines:
+        _remark(made, line)
+        names = _known(made, line, canonical)
+        if line.only:
+            included |= set(names)
+        else:
+            lists.append(dict.fromkeys(names, line.source))
+            made.stage = made.stage or line.source
+    if not lists:
+        for line in lines:
+            made.lose(line.source, f"only {', '.join(line.users) or 'nobody'} had a private /tmp (~), and there is no "
+                      "list of the accounts that alone get a directory", "put all others into a group and name it in "
+                      "exempt_groups; as it stands the stage decides for everybody")
+        return
+    for name, source in lists[0].items():
+        if name not in included and all(name in other for other in lists):
+            made.exempt[name] = source
+        else:
+            made.note(source, f"{name} is not exempt: another line for /tmp gives it a private one")
+    made.note(lines[0].source, "programs that ignore TMPDIR still see the shared /tmp: the variables lead to the "
+              "directory, no mount does", "see README.md, 'Limits and threat model'")
+
+
+def _known(made: Translation, line: _Line, canonical: Canonical) -> list[str]:
+    """The users of a line by the first name of their uid."""
+    names = []
+    for user in line.users:
+        name = canonical(user)
+        if name is None or not possible_name(name):
+            made.lose(line.source, f"there is no account {user!r}, so it is left out (pam_namespace skips it as well)",
+                      f"check its spelling with 'getent passwd {user}'" if user else "remove the comma too many")
+            continue
+        if name != user:
+            made.note(line.source, f"{user} is written as {name}, the first name of its uid: both are exempt")
+        names.append(name)
+    return names
+
+
+def _remark(made: Translation, line: _Line) -> None:
+    if _METHODS[line.method]:
+        made.lose(line.source, f"method {line.method}: {_METHODS[line.method]}", _METHOD_DO[line.method])
+    if line.method != "tmpfs":
+        made.note(line.source, f"instances were made at {line.prefix}...; the directories here are /tmp/.private/USER",
+                  "move what shall be kept")
+    for flag in line.flags:
+        name, _, value = flag.partition("=")
+        if name == "iscript":
+            made.lose(line.source, f"the script {value or '?'} is not run: no script is, when a directory is made",
+                      "let a login do it: pam_exec, or a file in /etc/profile.d")
+        elif name == "create":
+            made.note(line.source, "create is not needed: /tmp is always there")
+        elif name == "mntopts":
+            made.lose(line.source, f"the mount options {value!r} are not set: nothing is mounted",
+                      "set them on /tmp itself")
+        elif name == "shared":
+            made.lose(line.source, "shared: every account gets a directory of its own", "share a folder elsewhere")
+        elif name != "noinit":
+            made.lose(line.source, f"{flag!r} is no flag that pam_namespace knows", "remove it there, too")
+
+
+def _words(text: str) -> list[str]:
+    """The words as pam_namespace parts them: "..." and \\x as in argv_parse(), no line is continued."""
+    words: list[str] = []
+    inside = quoted = False
+    at = 0
+    while at < len(text):
+        c = text[at]
+        at += 1
+        if not quoted and c in _BLANK:
+            inside = False
+            continue
+        if not inside:
+            words.append("")
+            inside = True
+        if c == '"':
+            quoted = not quoted
+            continue
+        if c == "\\" and not quoted and at < len(text):
+            c = _ESCAPES.get(text[at], text[at])
+            at += 1
+        words[-1] += c
+    return words
+
+
+def _slashes(path: str) -> str:
+    return "/" + "/".join(filter(None, path.split("/"))) if path.startswith("/") else path.rstrip("/")
