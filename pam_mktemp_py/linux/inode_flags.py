@@ -5,7 +5,8 @@ import fcntl
 import os
 import sys
 
-FS_APPEND_FL = 0x20  # linux/fs.h
+FS_IMMUTABLE_FL = 0x10  # linux/fs.h
+FS_APPEND_FL = 0x20
 
 
 def _request(machine: str, reads: bool, number: int) -> int:

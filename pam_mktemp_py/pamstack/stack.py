@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 
 from pam_mktemp_py.pamstack import lines
@@ -9,15 +10,20 @@ from pam_mktemp_py.pamstack.lines import Line
 
 PAM_D = "/etc/pam.d"
 VENDOR = "/usr/lib/pam.d"  # where libpam looks when a service has no file in /etc (1.5 and later)
-DEEPEST = 16  # libpam's PAM_SUBSTACK_MAX_LEVEL
+DEEPEST = 16  # libpam's PAM_SUBSTACK_MAX_LEVEL: for substacks, from 1.6 on for includes too
+_JUMPS = re.compile(r"=[ \t]*(\d+)")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One session line of a service: the file that it stands in, and the line. `file` is a path."""
+    """One session line of a service: the file that it stands in, and the line. `file` is a path.
+
+    `within` has a number for each substack that the line stands in: a jump takes a whole substack for one line.
+    """
 
     file: str
     line: Line
+    within: tuple[int, ...] = ()
 
     @property
     def where(self) -> str:
@@ -68,35 +74,83 @@ def read(path: str) -> str:
         return file.read()
 
 
-def session(service: str, folder: str = PAM_D, vendor: str = VENDOR) -> list[Entry]:
+def session(service: str, folder: str = PAM_D, vendor: str = VENDOR,
+            files: dict[str, bytes] | None = None) -> list[Entry]:
     """The session lines of a service in the order in which they run, includes and substacks resolved.
 
     A file that an include names and that is not there, and a circle of includes, end in an Entry whose
-    line has `trouble`. Empty for a service without a file. OSError if one cannot be read.
+    line has `trouble`. Empty for a service without a file, and for one whose file has no session lines: libpam
+    then runs those of `other`. libpam asks for services in lower case. `files` (name in `folder` -> bytes)
+    stand for what is in the folder. OSError if one cannot be read.
     """
-    path = path_of(service, folder, vendor)
-    return _entries(path, ("session",), (), folder, vendor) if path else []
+    return named(service.lower(), folder, vendor, files)
 
 
-def _entries(path: str, types: tuple[str, ...], above: tuple[str, ...], folder: str, vendor: str) -> list[Entry]:
-    found = []
-    for line in lines.parse(read(path)):
-        if line.trouble:
-            found.append(Entry(path, line))
-        elif line.type not in ("", *types):
-            continue
-        elif not line.file:
-            found.append(Entry(path, line))
-        else:
-            target = path_of(line.file, folder, vendor)
-            if target is None:
-                found.append(_troubled(path, line, f"there is no file {line.file}"))
-            elif target in (*above, path) or len(above) >= DEEPEST:
-                found.append(_troubled(path, line, f"{line.file} includes itself"))
+def named(name: str, folder: str = PAM_D, vendor: str = VENDOR, files: dict[str, bytes] | None = None) -> list[Entry]:
+    """The session lines that an include of this name brings, as session() has them; empty for no file. OSError."""
+    path = path_of(name, folder, vendor)
+    if path is None or os.path.isdir(path):
+        return []  # reading a directory fails, which libpam takes for an empty file
+    return _Reader(folder, vendor, files or {}).entries(path, (), ())
+
+
+class _Reader:
+    """Follows the includes of one service."""
+
+    def __init__(self, folder: str, vendor: str, files: dict[str, bytes]) -> None:
+        self.folder = folder
+        self.vendor = vendor
+        self.files = {f"{folder}/{name}": data for name, data in files.items()}
+        self.substacks = 0
+
+    def entries(self, path: str, above: tuple[str, ...], within: tuple[int, ...]) -> list[Entry]:
+        """The session lines of one file; `above` are the files that include it."""
+        found = []
+        text = self.files[path].decode("latin-1") if path in self.files else read(path)
+        for line in lines.parse(text):
+            if line.trouble:
+                found.append(Entry(path, line, within))
+            elif line.type not in ("", "session"):
+                continue
+            elif not line.file:
+                found.append(Entry(path, line, within))
             else:
-                found += _entries(target, types, (*above, path), folder, vendor)
+                found += self._nested(path, line, above, within)
+        return found
+
+    def _nested(self, path: str, line: Line, above: tuple[str, ...], within: tuple[int, ...]) -> list[Entry]:
+        target = path_of(line.file, self.folder, self.vendor)
+        if target is None:
+            return [_troubled(path, line, f"there is no file {line.file}", within)]
+        if os.path.isdir(target):
+            return []
+        if target in (*above, path):
+            return [_troubled(path, line, f"{line.file} includes itself, which crashes libpam", within)]
+        if len(above) >= DEEPEST:
+            return [_troubled(path, line, f"includes more than {DEEPEST} deep", within)]
+        if line.control == "substack":
+            self.substacks += 1
+            within = (*within, self.substacks)
+        return self.entries(target, (*above, path), within)
+
+
+def _troubled(path: str, line: Line, trouble: str, within: tuple[int, ...]) -> Entry:
+    return Entry(path, Line(line.first, line.last, line.type, line.control, file=line.file, trouble=trouble), within)
+
+
+def jumped(entries: list[Entry]) -> list[Entry]:
+    """The lines that jump over one of ours: each line more between a jump and its goal moves where it lands."""
+    found = []
+    for at, entry in enumerate(entries):
+        level = len(entry.within)
+        longest = max((int(jump) for jump in _JUMPS.findall(entry.line.control)), default=0)
+        passed: list[Entry | tuple[int, ...]] = []
+        for other in entries[at + 1:]:
+            if other.within[:level] != entry.within:
+                break  # the end of its substack
+            unit = other if other.within == entry.within else other.within[:level + 1]
+            if not passed or passed[-1] != unit or isinstance(unit, Entry):
+                passed.append(unit)
+        if any(isinstance(unit, Entry) and unit.line.ours for unit in passed[:longest]):
+            found.append(entry)
     return found
-
-
-def _troubled(path: str, line: Line, trouble: str) -> Entry:
-    return Entry(path, Line(line.first, line.last, line.type, line.control, file=line.file, trouble=trouble))
