@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import os
-import pty
-import re
-import select
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pam_mktemp_py.cli.main import COMMANDS
+from tests.terminal import Bash
 
 TOP = Path(__file__).parents[2]
-INSERT_ALL = "\x1b*"  # readline's insert-completions: all that Tab Tab would list, at once
-PROMPT = "ready> "
-# Shows the words that completion put on the command line. Completion itself runs the program, by env.
-SHOW = "pam-mktemp() { printf '<%s>' \"$@\"; printf '\\n'; }"
 
 
 @pytest.fixture(scope="module")
@@ -37,45 +30,10 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-class Bash:
-    """An interactive bash on a terminal of its own."""
-
-    def __init__(self, start: str, **environment: str) -> None:
-        self.pid, self.terminal = pty.fork()
-        if self.pid == 0:
-            os.execve("/bin/bash", ["bash", "--norc", "--noprofile", "-i"], environment)
-        self.type(start + f"; PS1='{PROMPT}'", ready=rf"\n{PROMPT}\Z")
-        self.type(SHOW)
-
-    def type(self, line: str, ready: str = rf"\n{PROMPT}\Z") -> str:
-        """Enter a line; what the terminal shows until the next prompt."""
-        os.write(self.terminal, (line + "\n").encode())
-        seen, end = "", time.monotonic() + 30
-        while not re.search(ready, seen):
-            assert select.select([self.terminal], [], [], max(0.0, end - time.monotonic()))[0], seen
-            seen += os.read(self.terminal, 65536).decode().replace("\r", "")
-            seen = re.sub(r"\x1b\[[?\d;]*[a-zA-Z]", "", seen)
-        return seen
-
-    def completed(self, line: str) -> list[str]:
-        """The words after the command's name, when everything was inserted that completes `line`."""
-        found = re.findall(r"(?m)^((?:<[^>\n]*>)+)$", self.type(line + INSERT_ALL))
-        assert len(found) == 1, found
-        return re.findall(r"<([^>]*)>", found[0])
-
-    def close(self) -> None:
-        """End it."""
-        os.write(self.terminal, b"exit\n")
-        os.waitpid(self.pid, 0)
-        os.close(self.terminal)
-
-
 @pytest.fixture(scope="module")
 def bash(scripts: Path) -> Iterator[Bash]:
     """A shell that has read the script."""
-    path = f"{scripts}/bin:{os.environ['PATH']}"
-    shell = Bash(f"source {scripts}/completion/pam-mktemp.bash", PATH=path, TERM="dumb", INPUTRC="/dev/null",
-                 HOME=str(scripts), PYTHONDONTWRITEBYTECODE="1")
+    shell = Bash(f"source {scripts}/completion/pam-mktemp.bash", f"{scripts}/bin:{os.environ['PATH']}", str(scripts))
     yield shell
     shell.close()
 
@@ -115,8 +73,7 @@ def test_bash_loads_it_when_it_is_needed(scripts: Path, tmp_path: Path) -> None:
     folder = tmp_path / "bash-completion/completions"
     folder.mkdir(parents=True)
     shutil.copy(scripts / "completion/pam-mktemp.bash", folder / "pam-mktemp")
-    shell = Bash(f"source {library}", PATH=f"{scripts}/bin:{os.environ['PATH']}", TERM="dumb", INPUTRC="/dev/null",
-                 HOME=str(tmp_path), XDG_DATA_HOME=str(tmp_path), PYTHONDONTWRITEBYTECODE="1")
+    shell = Bash(f"source {library}", f"{scripts}/bin:{os.environ['PATH']}", str(tmp_path))
     assert shell.completed("pam-mktemp en") == ["enable"]
     shell.close()
 
