@@ -20,8 +20,9 @@ MANUAL = $(addprefix build/manual/,pam-mktemp.1 pam_mktemp_py.8 pam_mktemp.toml.
     $(addprefix build/completion/,pam-mktemp.bash _pam-mktemp pam-mktemp.fish)
 FUZZERS = $(patsubst %.c,build/%,$(wildcard tests/fuzz/*.c))
 
-.PHONY: all install demo test fuzz clean
-all: $(MODULE) $(MANUAL)
+.PHONY: all manual install demo test fuzz clean
+all: $(MODULE) manual
+manual: $(MANUAL)
 
 $(MODULE): $(OBJECTS)
 	$(CC) -shared $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpam

@@ -1,24 +1,35 @@
-"""pip needs this file; all settings are in setup.cfg. The C parts are built by make and go into pam_mktemp_py/lib/."""
+"""pip needs this file; all settings are in setup.cfg. What make builds goes into pam_mktemp_py/lib/ of the wheel."""
 
 import os
 import shutil
 import subprocess
+import sys
 
 from setuptools import Distribution, setup
 from setuptools.command.build_py import build_py
 
+TOP = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, TOP)
+
+from pam_mktemp_py.pamstack.pieces import MODULE, PIECES, PLANNER  # noqa: E402
+
 
 class BuildWithC(build_py):
-    """build_py, and the PAM module beside the Python files."""
+    """build_py, and all that `pam-mktemp install` puts in place, beside the Python files."""
 
     def run(self) -> None:
-        """Build both."""
+        """Build both. The manual is left out where it cannot be built: it needs the distribution's click."""
         super().run()
-        if not self.editable_mode:
-            subprocess.check_call(["make", "all"])
-            lib = os.path.join(self.build_lib, "pam_mktemp_py", "lib")
-            os.makedirs(lib, exist_ok=True)
-            shutil.copy2("build/pam_mktemp_py.so", lib)
+        if self.editable_mode:
+            return
+        subprocess.check_call(["make", MODULE])
+        if subprocess.call(["make", "manual"]) != 0:
+            print("this wheel has no manual and no completion", file=sys.stderr)
+        lib = os.path.join(self.build_lib, "pam_mktemp_py", "lib")
+        for source in (PLANNER, *(piece.source for piece in PIECES)):
+            if os.path.exists(source):
+                os.makedirs(os.path.dirname(os.path.join(lib, source)), exist_ok=True)
+                shutil.copy2(source, os.path.join(lib, source))
 
 
 class WithC(Distribution):

@@ -108,6 +108,20 @@ def _fault_of(path: str) -> Fault | None:
     return None
 
 
+def fault_below(path: str) -> Fault | None:
+    """The same for a folder and everything in it."""
+    found = fault(path)
+    if found:
+        return found
+    for folder, folders, files in os.walk(os.path.realpath(path)):
+        for name in [*folders, *files]:
+            inner = f"{folder}/{name}"
+            found = fault(inner) if os.path.islink(inner) else _fault_of(inner)  # what is above was looked at
+            if found:
+                return found
+    return None
+
+
 def check_installed(libdir: str = LIBDIR, python: str = PYTHON) -> list[Trouble]:
     """What is wrong with the places of what is installed; empty if all is there and root's alone."""
     manifest = pieces.read_manifest(libdir)
@@ -129,16 +143,8 @@ def _planner(libdir: str) -> Iterator[Trouble]:
     if not os.path.isfile(f"{libdir}/__main__.py"):
         yield Trouble("planner", f"{libdir}/__main__.py", "is not there", missing=True)
         return
-    if found := fault(libdir):
-        yield Trouble("planner", libdir, str(found), fault=found)
-        return
-    for folder, folders, files in os.walk(os.path.realpath(libdir)):
-        for name in [*folders, *files]:
-            path = f"{folder}/{name}"
-            found = fault(path) if os.path.islink(path) else _fault_of(path)  # what is above was looked at
-            if found:
-                yield Trouble("planner", path, str(found), fault=found)
-                return
+    if found := fault_below(libdir):
+        yield Trouble("planner", found.component, str(found), fault=found)
 
 
 def _interpreter(python: str) -> Iterator[Trouble]:
