@@ -53,11 +53,8 @@ MESSAGES: dict[str, Message] = {
     "failed-open": Message(
         "a session started without a directory, for the reason given",
         "The message says why. " + _EXPLAIN),
-    "install-refused": Message(
-        "a piece of the installation is missing, or lies where others than root could write",
-        "The message names the path and whose it is. Install into folders that only root can write."),
     "installed": Message(
-        "the installation was checked, and its folders were made",
+        "this version was installed",
         _NOTHING),
     "left-behind": Message(
         "what was moved away could not be removed, or waits for an administrator",
@@ -82,18 +79,15 @@ MESSAGES: dict[str, Message] = {
         "Check that /usr/bin/python3 runs and /usr/lib/pam-mktemp is whole, with pam-mktemp doctor; report the "
         "message if that finds nothing."),
     "planner-usage": Message(
-        "the planner was started with wrong arguments",
+        "the planner was started with arguments that it does not know",
         "Module and planner are of different versions, or somebody ran the planner by hand: run make install."),
     "put-back": Message(
-        "a change of PAM's files was undone, as a session could not be opened with it",
-        "The message says what PAM answered. The files are as they were before."),
-    "stack-refused": Message(
-        "a file of PAM was not changed, and is as it was",
-        "The message says which line is in the way, and what to do about it."),
+        "a change of files was undone because something about it failed, or could not be undone",
+        "The message says why. Where it says that a file could not be put back, mend that file by hand, at once."),
     "switched-off": Message(
         "/etc/security/pam_mktemp.off exists (only with the argument debug)",
         "Remove that file to have new sessions served again."),
     "uninstalled": Message(
-        "the installation was removed",
-        _NOTHING + " With --purge it has named what remains in /tmp."),
+        "the installation was removed, with --purge also its configuration and state",
+        _NOTHING),
 }

@@ -10,6 +10,7 @@ import click
 from roff import Marker, bold, escaped, italic, item
 
 NAME = "pam-mktemp"
+BESIDE = "The keys of --json beside those that report.py names"
 
 
 def tree(command: click.Command, path: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -93,7 +94,7 @@ def keys_of_json(command: click.Command) -> str:
     text = inspect.getdoc(importlib.import_module(str(getattr(command.callback, "__module__")))) or ""
     blocks = text.split("\n\n")
     first = next((number for number, block in enumerate(blocks) if "--json" in block), len(blocks))
-    return "\n\n".join(blocks[first:])
+    return "\n\n".join(blocks[first:]).replace(BESIDE, "With --json, beside the keys that all commands have")
 
 
 def section(words: str, command: click.Command, marker: Marker, keys: str) -> list[str]:

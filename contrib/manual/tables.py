@@ -25,8 +25,7 @@ def findings(marker: Marker) -> list[str]:
     """Every finding with what it means."""
     out: list[str] = []
     for name, meaning in sorted(FINDINGS.items()):
-        text = meaning[0].upper() + meaning[1:]
-        out += item(bold(name), marker.sentences(text if text.endswith(".") else text + "."))
+        out += item(bold(name), marker.sentences(meaning))
     return out
 
 

@@ -1,6 +1,6 @@
 """pam-mktemp plan: what the next login of an account is given, with the reason for each line.
 
-With --json, beside the keys that every command has:
+The keys of --json beside those that report.py names:
 
     user uid gid       the account
     service            the PAM service that would open the session

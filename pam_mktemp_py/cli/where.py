@@ -1,6 +1,6 @@
 """pam-mktemp where: which private directory belongs to an account or a path, and the other way round.
 
-With --json, beside the keys that every command has, for an account:
+The keys of --json beside those that report.py names, for an account:
 
     asked kind         what was asked for, and whether it is a "user" or a "path"
     private            true; false for a path that is in no private directory
