@@ -14,7 +14,7 @@ from pam_mktemp_py.linux import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 HEADER = 'pam-mktemp-session 1'
 _MAX_BYTES = 8192
@@ -107,14 +107,21 @@ def _read(folder: str, file: str) -> Record | None:
     return record
 
 
-def records(folder: str = paths.SESSIONS) -> list[Record]:
-    """All records. Empty if no session was ever opened; PermissionError for other users than root."""
+def each(folder: str = paths.SESSIONS) -> Iterator[Record]:
+    """All records, one after the other: there may be many. As records()."""
     try:
         names = os.listdir(folder)
     except FileNotFoundError:
-        return []
-    found = [_read(folder, name) for name in sorted(names)]
-    return [record for record in found if record]
+        return
+    for name in sorted(names):
+        record = _read(folder, name)
+        if record is not None:
+            yield record
+
+
+def records(folder: str = paths.SESSIONS) -> list[Record]:
+    """All records. Empty if no session was ever opened; PermissionError for other users than root."""
+    return list(each(folder))
 
 
 def in_use(device: int, inode: int, folder: str = paths.SESSIONS) -> bool:
