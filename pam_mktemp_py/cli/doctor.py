@@ -35,8 +35,10 @@ from pam_mktemp_py.linux.accounts import Account
                    "login, su-l, su, cron and the others whose session stack runs the module.")
 @click.option("--full", is_flag=True,
               help="Run all session modules of the service, with all that they do, not only our line.")
+@click.option("--timeout", metavar="SECONDS", type=click.FloatRange(0.1, 3600), default=30, show_default=True,
+              help="How long the session may take to open and close; then its processes are killed.")
 @click.pass_obj
-def command(settings: Settings, user: str | None, service: str | None, full: bool) -> Report:
+def command(settings: Settings, user: str | None, service: str | None, full: bool, timeout: float) -> Report:
     """Open a session of USER for real, see what it gets, and say what is wrong and what to do about it.
 
     Nobody's password is asked and no failed login is counted: the session is opened in a process with its own
@@ -68,7 +70,7 @@ def command(settings: Settings, user: str | None, service: str | None, full: boo
         for module, where, what in found if settings.verbosity >= 0 else []:
             click.echo(f"pam-mktemp: runs {shown(module)} ({shown(where)}), which {what}", err=True)
 
-    patient = examine(account, service, settings.config, full=full, root=root, announce=announce)
+    patient = examine(account, service, settings.config, full=full, root=root, announce=announce, timeout=timeout)
     report = Report("doctor", settings)
     doctor_rows.add_all(report, patient, checks.run(patient), announced)
     return report

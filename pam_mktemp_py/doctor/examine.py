@@ -23,12 +23,12 @@ Announce = Callable[[list[tuple[str, str, str]]], None]
 
 
 def examine(account: Account, service: str | None, config: str, *, full: bool, root: bool,
-            announce: Announce) -> Patient:
+            announce: Announce, timeout: float = 30.0) -> Patient:
     """Open a session of `account` (root only) and keep what was seen before and in it.
 
     `service` None: the first usual one whose stack runs our module. `config` is the configuration, unless our
-    line names another. `announce` is told what the modules of a full session do, before they do it. Raises
-    StackError for a service that is not there.
+    line names another. `announce` is told what the modules of a full session do, before they do it. A session may
+    take `timeout` seconds. Raises StackError for a service that is not there.
     """
     stacks = read_stacks()
     if service is not None and service not in stacks:
@@ -46,7 +46,7 @@ def examine(account: Account, service: str | None, config: str, *, full: bool, r
         patient.before = look(patient)
         if full:
             announce(effects.of(patient.entries))
-        _open(patient)
+        _open(patient, timeout)
     return patient
 
 
@@ -114,12 +114,13 @@ def _asked(service: str) -> list[stack.Entry]:
     return stack.session(service)
 
 
-def _open(patient: Patient) -> None:
+def _open(patient: Patient, timeout: float) -> None:
     user, service = patient.account.name, patient.service
     try:
-        patient.outcome = probe.open_session(user, service, probe.FULL if patient.full else probe.LINE)
+        how = probe.FULL if patient.full else probe.LINE
+        patient.outcome = probe.open_session(user, service, how, timeout=timeout)
         if not patient.full:
-            patient.shape = probe.open_session(user, service, probe.SHAPE)
+            patient.shape = probe.open_session(user, service, probe.SHAPE, timeout=timeout)
     except probe.ProbeTimeout as error:
         patient.failed = error
         records.sweep()  # its processes were killed, so the session was not closed

@@ -18,10 +18,11 @@ LINE, SHAPE, FULL = "line", "shape", "full"
 HEAD = "auth required pam_permit.so\naccount required pam_permit.so\npassword required pam_deny.so\n"
 HARMLESS = ("pam_permit.so", "pam_deny.so")  # they decide, and do nothing
 PREFIX = "pam-mktemp-"  # of the copies of included files
+OTHER = "other"  # what libpam runs for a service without session lines
 
 
 def copies(service: str, how: str, read: Read) -> dict[str, str]:
-    """The files, by name in /etc/pam.d, that stand for `service`: itself and all that it includes.
+    """The files, by name in /etc/pam.d, that stand for `service`: itself, `other`, and all that they include.
 
     "line": our lines alone. "shape": every include, substack, control and jump as it is, but each other
     module is pam_permit.so. "full": every session module as it is.
@@ -29,9 +30,9 @@ def copies(service: str, how: str, read: Read) -> dict[str, str]:
     if how == LINE:
         found = "".join(_alone(line) + "\n" for line in ours(service, read))
         return {service: f"{HEAD}session required pam_permit.so\n{found}"}
-    names = {service: service}
+    names = {service: service, OTHER: OTHER}
     made: dict[str, str] = {}
-    waiting = [service]
+    waiting = list(names)
     while waiting:
         name = waiting.pop()
         text = read(name)
@@ -41,13 +42,14 @@ def copies(service: str, how: str, read: Read) -> dict[str, str]:
             if target not in names:
                 names[target] = f"{PREFIX}{len(names)}"
                 waiting.append(target)
-        made[names[name]] = (HEAD if name == service else "") + rewritten(text, how, names)
+        made[names[name]] = (HEAD if name in (service, OTHER) else "") + rewritten(text, how, names)
     return made
 
 
 def ours(service: str, read: Read) -> list[Line]:
     """The session lines of a service that run our module, in order, through all includes."""
-    return list(_ours(service, read, set()))
+    found = list(_session(service, read, set())) or list(_session(OTHER, read, set()))
+    return [line for line in found if line.ours]
 
 
 def rewritten(text: str, how: str, names: dict[str, str]) -> str:
@@ -73,16 +75,15 @@ def _included(text: str) -> list[str]:
     return [line.file for line in lines.parse(text) if line.file and not line.trouble and line.type in ("", "session")]
 
 
-def _ours(name: str, read: Read, seen: set[str]) -> Iterator[Line]:
+def _session(name: str, read: Read, seen: set[str]) -> Iterator[Line]:
     seen.add(name)
     for line in lines.parse(read(name) or ""):
         if line.trouble or line.type not in ("", "session"):
             continue
-        if line.file:
-            if line.file not in seen:
-                yield from _ours(line.file, read, seen)
-        elif line.ours:
+        if not line.file:
             yield line
+        elif line.file not in seen:
+            yield from _session(line.file, read, seen)
 
 
 def _module(line: Line) -> str:

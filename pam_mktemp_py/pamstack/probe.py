@@ -81,6 +81,7 @@ def open_session(user: str, service: str, how: str = LINE, files: dict[str, byte
         raise ProbeError(f"there is no account {user!r}", f"check with: getent passwd {user}")
     if not stack.is_service_name(service):
         raise ProbeError(f"{service!r} can be no PAM service", "name a file of /etc/pam.d")
+    service = service.lower()  # as libpam does
     reader = _reader(files or {})
     try:
         found = copy.ours(service, reader)
