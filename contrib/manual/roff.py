@@ -1,6 +1,7 @@
 """Text as roff with the man macros (groff_man(7)): everything is escaped, options and names are marked."""
 from __future__ import annotations
 
+import itertools
 import re
 
 # In what is to be typed, these must come out as ASCII, else it cannot be copied from the page.
@@ -61,7 +62,7 @@ class Marker:
 
     def sentences(self, text: str, placeholders: frozenset[str] = frozenset()) -> list[str]:
         """A paragraph, one sentence to a line."""
-        parts = re.split(r"(?<=[a-z0-9)\"'.]{2}[.?!]) (?=[A-Z\"'(])", " ".join(text.split()))
+        parts = re.split(r"(?<=[a-z0-9)\"'.`]{2}[.?!]) (?=[A-Z\"'(])", " ".join(text.split()))
         return [line(self.inline(part, placeholders)) for part in parts]
 
     def paragraphs(self, text: str, placeholders: frozenset[str] = frozenset()) -> list[str]:
@@ -86,9 +87,20 @@ class Marker:
             else:
                 rows.append([left, right.strip()])
         if sum(bool(right) for _left, right in rows) * 2 <= len(rows):
-            return literal(lines)
+            return self.shown(lines, depth, placeholders)
         return [text for left, right in rows
                 for text in item(bold(left), self.sentences(right, placeholders) if right else [r"\&"])]
+
+    def shown(self, lines: list[str], depth: int, placeholders: frozenset[str]) -> list[str]:
+        """What is to be typed, and between such lines, indented less, words about it."""
+        out: list[str] = []
+        for deeper, some in itertools.groupby(lines, lambda one: len(one) - len(one.lstrip()) > depth):
+            block = list(some)
+            if deeper or len({len(one) - len(one.lstrip()) for one in lines}) == 1:
+                out += literal(block)
+            else:
+                out += [".PP", *self.sentences(" ".join(block), placeholders)]
+        return out
 
 
 def literal(lines: list[str]) -> list[str]:

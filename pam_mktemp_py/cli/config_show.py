@@ -36,6 +36,8 @@ def command(settings: Settings, key: str | None) -> Report:
 
     With KEY only that one: stage, exempt_users, directories.tmp.variables and so on; -v adds for each entry of
     a list where it stands, and what a setting means. What is shown is TOML.
+
+    The exit status is 2 if there is no such KEY, and 3 if the configuration cannot be used.
     """
     report = Report("config show", settings, {"config": settings.config, "settings": []})
     wanted = _wanted(key) if key is not None else ""

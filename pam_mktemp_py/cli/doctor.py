@@ -30,7 +30,7 @@ from pam_mktemp_py.linux.accounts import Account
 
 @click.command("doctor", short_help="What a login really gets, and what is wrong.")
 @click.argument("user", required=False, shell_complete=facts.complete_user)
-@click.option("-s", "--service", metavar="SERVICE",
+@click.option("-s", "--service", metavar="SERVICE", shell_complete=facts.complete_service,
               help="The PAM service to open a session through: a name in /etc/pam.d. Default: the first of sshd, "
                    "login, su-l, su, cron and the others whose session stack runs the module.")
 @click.option("--full", is_flag=True,

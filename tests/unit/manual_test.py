@@ -167,3 +167,16 @@ def test_escaping(text: str, roff: str, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.syspath_prepend(str(TOP / "contrib/manual"))
     from roff import Marker
     assert Marker(["plan"]).sentences(text, frozenset({"USER"})) == [roff]
+
+
+@pytest.mark.parametrize(("text", "roff"), [
+    ("One.\n\nTwo. And three.", [".PP", "One.", ".PP", "Two.", "And three."]),
+    ("\b\n$ a 'b'\n$ c", [".PP", ".RS 4", ".nf", r"$ a \(aqb\(aq", "$ c", ".fi", ".RE"]),
+    ("\b\nIt is\n  .x -y\nhere.", [".PP", "It is", ".PP", ".RS 4", ".nf", r"\&.x \-y", ".fi", ".RE", ".PP", "here."]),
+    ("    a      the first\n    b-c    the second,\n           longer", [
+        ".TP", r"\fBa\fP", "the first", ".TP", r"\fBb\-c\fP", "the second, longer"]),
+])
+def test_layout(text: str, roff: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(TOP / "contrib/manual"))
+    from roff import Marker
+    assert Marker(["plan"]).paragraphs(text) == roff
