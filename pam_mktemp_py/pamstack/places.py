@@ -98,7 +98,7 @@ def _fault_of(path: str) -> Fault | None:
         return Fault(path, f"belongs to {_user(about.st_uid)}, not to root",
                      (("chown", "root:root", path), ("chmod", "go-w", path)))
     if about.st_mode & 0o022:
-        who = f"group {_group(about.st_gid)}" if about.st_mode & 0o020 else "everyone"
+        who = "everyone" if about.st_mode & 0o002 else f"group {_group(about.st_gid)}"
         mend = () if about.st_mode & stat.S_ISVTX else (("chmod", "go-w", path),)  # /tmp is meant to be so
         return Fault(path, f"can be written by {who} (mode {stat.S_IMODE(about.st_mode):04o})", mend)
     if acl.others_may_write(path):

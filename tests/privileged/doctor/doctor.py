@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.sandbox.accounts import CLEAN  # PATH: not the command of the environment that the tests run in
+
 USER, SERVICE = "alice", "su"
 LINE = "session [success=ok ignore=ignore module_unknown=ignore default=bad] pam_mktemp_py.so"
 PLAIN = ["auth sufficient pam_rootok.so", "auth required pam_unix.so", "account required pam_unix.so",
@@ -15,7 +17,7 @@ PLAIN = ["auth sufficient pam_rootok.so", "auth required pam_unix.so", "account 
 
 def run(*words: str, user: str = USER, status: int | None = None, **options: Any) -> Any:
     """The document of `pam-mktemp --json doctor USER WORDS...`; its exit status must fit, or be `status`."""
-    options = {"capture_output": True, "text": True, "timeout": 120, "cwd": "/"} | options
+    options = {"capture_output": True, "text": True, "timeout": 120, "cwd": "/", "env": CLEAN} | options
     command = ["pam-mktemp", "--json", "doctor", *([user] if user else []), *words]
     done = subprocess.run(command, **options)
     assert done.stdout, (done.returncode, done.stderr)
@@ -43,7 +45,8 @@ def follow(finding: Any) -> None:
     """Run its commands as an administrator would, one after the other; each has to succeed."""
     assert finding["commands"], f"{finding['id']} has no commands: {finding['do']}"
     for command in finding["commands"]:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, cwd="/")
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, cwd="/",
+                              env=CLEAN)
         assert done.returncode == 0, (command, done.stdout, done.stderr)
 
 
