@@ -24,7 +24,7 @@ class Session:
         self._tty = tty
         self._pam: Any = PamAuthenticator()
         self._kept: list[Any] = []
-        self._opened = False
+        self._tried = False
         start = self._pam.pam_start
 
         def kept_start(service: Any, user: Any, conversation: Any, handle: Any) -> Any:
@@ -40,7 +40,8 @@ class Session:
             pam.pam_set_item(pam.handle, PAM_RUSER, RUSER)
             if self._tty:
                 pam.pam_set_item(pam.handle, PAM_TTY, self._tty)
-            self._opened = pam.open_session(encoding="latin-1") == 0
+            self._tried = True
+            pam.open_session(encoding="latin-1")
         return pam.code, str(pam.reason)
 
     def environment(self) -> dict[str, str]:
@@ -53,8 +54,8 @@ class Session:
         return [_text(message) for message in self._pam.messages]
 
     def close(self) -> None:
-        """Close the session, if it is open, and end."""
-        if self._opened:
+        """Close the session, and end. One that was refused too: our module may have run before another refused it."""
+        if self._tried:
             self._pam.close_session(encoding="latin-1")
         self._pam.end()
 
