@@ -82,7 +82,7 @@ def joined(lines: list[str]) -> Iterator[tuple[int, int, str]]:
     at = 0
     while at < len(lines):
         first, text = at, lines[at]
-        while text.endswith("\\") and at + 1 < len(lines):
+        while text.endswith("\\") and not text.lstrip().startswith("#") and at + 1 < len(lines):
             at += 1
             text = text[:-1] + " " + lines[at]
         if text.strip() and not text.lstrip().startswith("#"):

@@ -85,7 +85,7 @@ def _taken_out(entry: Entry) -> tools.Command:
         for profile in tools.files(f"{PROFILES}/*"):
             if any(entry.module in line.split() for line in tools.read(profile)):
                 return ("pam-auth-update", "--disable", os.path.basename(profile))
-    return tools.comment_out(entry.file, entry.line.first, entry.line.last)
+    return tools.comment_out(entry.file, entry.line.first, entry.line.last, entry.module)
 
 
 def _moved_down(ours: Entry, entry: Entry) -> tuple[tools.Command, ...]:
@@ -93,7 +93,7 @@ def _moved_down(ours: Entry, entry: Entry) -> tuple[tools.Command, ...]:
     if ours.file != entry.file or ours.line.first != ours.line.last \
             or os.path.basename(ours.file).startswith("common-"):
         return ()
-    return (tools.edit(ours.file, f"{ours.line.first}{{h;d}};{entry.line.last}G"),)
+    return (tools.edit(ours.file, f"{ours.line.first}{{/{MODULE}/{{h;d}}}};{entry.line.last}G"),)
 
 
 def _namespace(entry: Entry, ours: Entry, after: bool, patient: Patient) -> Iterator[Finding]:

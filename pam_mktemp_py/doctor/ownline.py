@@ -1,11 +1,13 @@
 """The line that runs our module: its control, whether it stands once, and whether the stack gets to it."""
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from pam_mktemp_py.doctor import tools
 from pam_mktemp_py.doctor.finding import Finding, Patient
 from pam_mktemp_py.pamstack import lines, stack
+from pam_mktemp_py.pamstack.lines import MODULE
 from pam_mktemp_py.pamstack.stack import Entry
 
 CONTROL = "[success=ok ignore=ignore module_unknown=ignore default=bad]"
@@ -21,7 +23,7 @@ def check(patient: Patient) -> Iterator[Finding]:
     """All of it for every service that runs our module; a line that many services include is reported once."""
     said = set()
     for service, entries in patient.stacks.items():
-        for finding in (*_controls(entries), *_twice(service, entries), *_ends(entries)):
+        for finding in (*_controls(entries), *_twice(service, patient), *_ends(entries)):
             if (finding.id, finding.where) not in said:
                 said.add((finding.id, finding.where))
                 yield finding
@@ -41,9 +43,9 @@ def _controls(entries: list[Entry]) -> Iterator[Finding]:
             continue
         does = actions(entry.line.control)
         usual = does.get("default", "ignore")
-        where = tools.edit(entry.file, f"{entry.line.first}s/(session[[:space:]]+)(\\[[^]]*\\]|[^[:space:]]+)/"
+        mended = tools.edit(entry.file, f"{entry.line.first}s/(session[[:space:]]+)(\\[[^]]*\\]|[^[:space:]]+)/"
                            f"\\1{CONTROL}/")
-        commands = (where,) if entry.line.first == entry.line.last else ()
+        commands = (mended,) if entry.line.first == entry.line.last else ()
         do = f"make it {CONTROL}"
         if does.get("module_unknown", usual) not in ("ignore", "ok"):
             yield Finding("control-locks-out", f"the control of our line is {entry.line.control}", entry.where,
@@ -53,18 +55,18 @@ def _controls(entries: list[Entry]) -> Iterator[Finding]:
                           'under failure = "closed" a session that is refused begins all the same', do, commands)
 
 
-def _twice(service: str, entries: list[Entry]) -> Iterator[Finding]:
-    ours = [entry for entry in entries if entry.line.ours]
+def _twice(service: str, patient: Patient) -> Iterator[Finding]:
+    ours = [entry for entry in patient.stacks[service] if entry.line.ours]
     if len(ours) < 2:
         return
-    # The file of the service's own goes first: others include the shared one.
-    needless = next((entry for entry in ours if entry.file.endswith(f"/{service}")), ours[-1])
+    # Not the one of a file that others only include; and the same one for every service that reads the file.
+    of_services = [entry for entry in ours if os.path.basename(entry.file) in patient.stacks]
+    needless = (of_services or ours)[-1]
     same = all(entry.where == ours[0].where for entry in ours)
-    first, last = needless.line.first, needless.line.last
     yield Finding("line-twice", f"service {service} runs our module {len(ours)} times", needless.where,
                   "every session does the work twice and has two records",
                   f"include {needless.file} once only" if same else "take this line out",
-                  () if same else (tools.edit(needless.file, f"{first},{last}d"),))
+                  () if same else (tools.comment_out(needless.file, needless.line.first, needless.line.last, MODULE),))
 
 
 def _ends(entries: list[Entry]) -> Iterator[Finding]:

@@ -11,8 +11,8 @@ from pam_mktemp_py.doctor import tools
 from pam_mktemp_py.doctor.finding import NOTE, Finding, Patient
 
 SUDOERS = "/etc/sudoers"
+SECURE_PATH = 'Defaults secure_path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"'
 MENDED = "/etc/sudoers.d/zz-pam-mktemp-"
-CHECKED = ("visudo", "--check", "--quiet")
 
 
 def check(patient: Patient) -> Iterator[Finding]:
@@ -31,9 +31,7 @@ def check(patient: Patient) -> Iterator[Finding]:
     if defaults and not effective(defaults).get("", {}).get("secure_path"):
         yield Finding("sudo-no-secure-path", "sudo has no secure_path", SUDOERS,
                       "programs that root runs with sudo are searched for in the caller's PATH",
-                      "set secure_path with visudo, or write it into a file of /etc/sudoers.d", (
-                          tools.create(f"{MENDED}secure-path", 'Defaults secure_path="/usr/local/sbin:'
-                                       '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"'), CHECKED), NOTE)
+                          f"set it with visudo: {SECURE_PATH}", _written("secure-path", SECURE_PATH), NOTE)
 
 
 def effective(defaults: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -43,8 +41,8 @@ def effective(defaults: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         options = found.setdefault(_binding(entry.get("Binding", [])), {})
         for option in entry["Options"]:
             operation = option.get("operation", "")
-            for name, value in option.items():
-                options[name] = _changed(options.get(name), operation, value)
+            for name in option.keys() - {"operation"}:
+                options[name] = _changed(options.get(name), operation, option[name])
     return found
 
 
@@ -80,8 +78,14 @@ def _findings(binding: str, options: dict[str, Any], patient: Patient) -> Iterat
 
 def _kept(id: str, what: str, line: str, name: str, binding: str, mine: bool) -> Finding:
     both = [line] if not binding else [line, line.replace("Defaults:", "Defaults>", 1)]  # see _binding()
-    commands = (tools.create(MENDED + name, *both), CHECKED) if mine else ()
+    # Of a user's own variables libc itself drops TMPDIR in setuid programs; the others stay, so they disagree.
     return Finding(id, what, SUDOERS,
-                   "what runs as the other account gets the caller's TMPDIR, which that account cannot use; if it is "
+                   "what runs as the other account gets the caller's variables, which that account cannot use; if it is "
                    "root, its files lie in the caller's directory",
-                   f"take it out with visudo, or have a later file say: {line}", commands)
+                   f"take it out with visudo, or have a later file say: {line}", _written(name, *both) if mine else ())
+
+
+def _written(name: str, *lines: str) -> tuple[tools.Command, ...]:
+    """Into the last file that sudo reads; visudo then says whether all is well."""
+    path = MENDED + name
+    return tools.create(path, *lines), ("chmod", "0440", path), ("visudo", "--check", "--quiet")

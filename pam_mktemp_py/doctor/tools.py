@@ -83,8 +83,10 @@ def _any(names: Iterable[str]) -> str:
     return "(" + "|".join(map(re.escape, names)) + ")"
 
 
-def comment_out(path: str, first: int, last: int = 0) -> Command:
-    """Makes comments of these lines."""
+def comment_out(path: str, first: int, last: int = 0, holding: str = "") -> Command:
+    """Makes comments of these lines; of a single one only while it holds a word: another's advice may move it."""
+    if holding and last in (0, first):
+        return edit(path, f"{first}{{/{re.escape(holding).replace('/', '.')}/s/^/# /}}")
     return edit(path, f"{first},{last or first}s/^/# /")
 
 

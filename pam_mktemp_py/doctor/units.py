@@ -1,6 +1,7 @@
 """PrivateTmp= on units that open logins (systemd.exec(5)): their sessions have another /tmp than all others."""
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from pam_mktemp_py.doctor import tools, whereabouts
@@ -10,14 +11,16 @@ UNITS = ("ssh.service", "sshd.service", "ssh@.service", "sshd@.service", "cron.s
          "atd.service", "getty@.service", "serial-getty@.service", "console-getty.service", "user@.service",
          "gdm.service", "gdm3.service", "lightdm.service", "sddm.service", "xdm.service", "xrdp-sesman.service")
 FOLDER = "/etc/systemd/system"
+FOLDERS = (FOLDER, "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
 LATER = "zz-pam-mktemp.conf"  # a drop-in: the last one by name decides
 YES = ("yes", "true", "on", "1", "y", "t", "disconnected")
 
 
 def check(_patient: Patient) -> Iterator[Finding]:
     """Units as systemd's own tool prints them, drop-ins last; and the view that we have ourselves."""
+    there = {name for folder in FOLDERS if os.path.isdir(folder) for name in os.listdir(folder)}
     for unit in UNITS:
-        if private_tmp(tools.output("systemd-analyze", "cat-config", f"systemd/system/{unit}")):
+        if unit in there and private_tmp(tools.output("systemd-analyze", "cat-config", f"systemd/system/{unit}")):
             folder = f"{FOLDER}/{unit}.d"
             reload = (("systemctl", "daemon-reload"),) if whereabouts.booted() else ()
             yield Finding(

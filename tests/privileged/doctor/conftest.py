@@ -1,6 +1,8 @@
 """Fixtures for doctor: a machine on which nothing is wrong."""
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,3 +25,28 @@ def machine(fresh_state: None, alice: None, pam_service: Callable[..., Path]) ->
     """No state, alice, and our line at the end of su; returns pam_service, whose files are put back."""
     pam_service("su", [*Path("/etc/pam.d/su").read_text().splitlines(), LINE])
     return pam_service
+
+
+@pytest.fixture
+def put() -> Iterator[Callable[..., Path]]:
+    """put("/etc/environment", "TMPDIR=/x\\n") writes a file, its folders too; put back, or removed, at the end."""
+    before: dict[Path, tuple[bytes, int] | None] = {}
+    made: list[Path] = []
+
+    def write(path: str | Path, text: str, mode: int = 0o644) -> Path:
+        path = Path(path)
+        made.extend(folder for folder in path.parents if not folder.exists())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before.setdefault(path, (path.read_bytes(), path.stat().st_mode & 0o7777) if path.exists() else None)
+        path.write_text(text)
+        os.chmod(path, mode)
+        return path
+
+    yield write
+    for path, earlier in before.items():
+        path.unlink(missing_ok=True)
+        if earlier is not None:
+            path.write_bytes(earlier[0])
+            os.chmod(path, earlier[1])
+    for folder in made:
+        shutil.rmtree(folder, ignore_errors=True)

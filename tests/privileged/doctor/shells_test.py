@@ -1,0 +1,57 @@
+"""Start files of shells."""
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.privileged.doctor.doctor import assert_cured, ids, run
+
+
+@pytest.mark.parametrize("file, text", [
+    ("/etc/profile.d/tmp.sh", "# ours\nexport TMPDIR=/scratch\n"),
+    ("/etc/bash.bashrc", "umask 022\nTMP=/scratch; export TMP\n"),
+    ("/etc/zsh/zshenv", "typeset -x TEMP=/scratch\n"),
+    ("/etc/csh.cshrc", "setenv TMPDIR /scratch\n"),
+    ("/etc/fish/conf.d/tmp.fish", "set -gx TMPDIR /scratch\n"),
+    ("/etc/profile", "unset TMPDIR\n"),
+])
+def test_the_systems(machine: Callable[..., Path], put: Callable[..., Path], file: str, text: str) -> None:
+    put(file, text)
+    finding = assert_cured("shell-sets")
+    assert finding["where"] == f"{file}:{text.count(chr(10))}"
+
+
+def test_the_accounts_own(machine: Callable[..., Path]) -> None:
+    path = Path("/home/alice/.bashrc")
+    path.write_text("export TMPDIR=$HOME/tmp\n")
+    os.chown(path, 2101, 2101)
+    assert_cured("own-shell-sets", kind="note")
+    assert path.read_text() == "# export TMPDIR=$HOME/tmp\n" and path.stat().st_uid == 2101
+    path.unlink()
+
+
+def test_the_command_does_not_follow_the_account(machine: Callable[..., Path], tmp_path: Path) -> None:
+    """Between doctor and its advice the account exchanges its file for a link to one of root's."""
+    path, victim = Path("/home/alice/.bashrc"), tmp_path / "victim"
+    path.write_text("export TMPDIR=/x\n")
+    os.chown(path, 2101, 2101)
+    finding, = (each for each in run()["findings"] if each["id"] == "own-shell-sets")
+    victim.write_text("root's\n")
+    path.unlink()
+    path.symlink_to(victim)
+    for command in finding["commands"]:
+        subprocess.run(command, capture_output=True)
+    assert victim.read_text() == "root's\n"
+    path.unlink()
+
+
+def test_links_are_not_followed(machine: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("export TMPDIR=/x\n")
+    Path("/home/alice/.profile").unlink(missing_ok=True)
+    os.symlink(tmp_path / "secret", "/home/alice/.profile")
+    assert "own-shell-sets" not in ids(run())
+    os.unlink("/home/alice/.profile")
