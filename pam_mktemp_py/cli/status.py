@@ -4,7 +4,8 @@ The keys of --json beside those that report.py names:
 
     user uid           whose sessions were asked for, else null
     switched_off       true if /etc/security/pam_mktemp.off exists
-    pam {services lines}               services whose sessions run the module; FILE:LINE of each line that says so
+    pam {services lines}               services whose sessions run the module; FILE:LINE of each line that says so;
+                       null: needs root
     counts [{stage outcome sessions}]  open sessions; stage is "-" where there was no plan. null: needs root
     sessions [{user uid service pid since stage outcome reason directory}]
                        the open ones; since in Unix seconds; outcome is private, shared, failed-open, or "" while it
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import click
@@ -27,8 +29,9 @@ from pam_mktemp_py import paths
 from pam_mktemp_py.cli import facts, status_rows
 from pam_mktemp_py.cli.report import Report
 from pam_mktemp_py.cli.settings import Settings
+from pam_mktemp_py.doctor.examine import read_stacks
 from pam_mktemp_py.linux import accounts, boot
-from pam_mktemp_py.pamstack import stack
+from pam_mktemp_py.pamstack.stack import Entry
 from pam_mktemp_py.sessions import failures, records
 from pam_mktemp_py.sessions.failures import Failure
 from pam_mktemp_py.sessions.records import Record
@@ -36,13 +39,12 @@ from pam_mktemp_py.sessions.records import Record
 
 @dataclass
 class Found:
-    """All that the report is made from; `root` is False where only root can see the rest."""
+    """All that the report is made from; `root` is False, or `running` None, where only root can see it."""
 
     user: str = ""
     uid: int | None = None
     off: bool = False
-    services: list[str] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
+    running: tuple[list[str], list[str]] | None = None
     root: bool = True
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     sessions: list[Record] = field(default_factory=list)
@@ -69,7 +71,8 @@ def command(settings: Settings, user: str | None) -> Report:
     found = Found(off=os.path.lexists(settings.off))
     if user is not None:
         found.user, found.uid = _account(user)
-    found.services, found.lines = running_in()
+    with suppress(PermissionError):
+        found.running = running_in(read_stacks())
     try:
         _look(settings, found)
     except PermissionError:
@@ -104,21 +107,12 @@ def _look(settings: Settings, found: Found) -> None:
             found.failures.append(failure)
 
 
-def running_in(folder: str = stack.PAM_D, vendor: str = stack.VENDOR) -> tuple[list[str], list[str]]:
-    """The services whose sessions run the module, and FILE:LINE of the lines that say so.
-
-    Files that others include, and no program asks for (common-session), are no services.
-    """
-    services, lines, included = [], set(), set()
-    for service in stack.services(folder, vendor):
-        try:
-            entries = stack.session(service, folder, vendor)
-        except OSError:  # unreadable: doctor says so
-            continue
-        ours = [entry for entry in entries if entry.line.ours and not entry.line.trouble]
+def running_in(stacks: dict[str, list[Entry]]) -> tuple[list[str], list[str]]:
+    """The services whose sessions run the module, and FILE:LINE of the lines that say so."""
+    services, lines = [], set()
+    for service, entries in sorted(stacks.items()):
+        ours = [entry.where for entry in entries if entry.line.ours and not entry.line.trouble]
         if ours:
             services.append(service)
-        lines |= {entry.where for entry in ours}
-        path = stack.path_of(service, folder, vendor)
-        included |= {os.path.basename(entry.file) for entry in entries if entry.file != path}
-    return [name for name in services if name not in included], sorted(lines)
+            lines.update(ours)
+    return services, sorted(lines)

@@ -19,8 +19,8 @@ _OUTCOMES = {"private": "have a private directory", "shared": "have none: exempt
 def add_all(report: Report, found: Found) -> None:
     """Fill `report` with everything that was found."""
     report.data = {"user": found.user or None, "uid": found.uid, "switched_off": found.off,
-                   "pam": {"services": found.services, "lines": found.lines}, "counts": None, "sessions": None,
-                   "stale": None, "failures": None, "needs_root": not found.root}
+                   "pam": None, "counts": None, "sessions": None, "stale": None, "failures": None,
+                   "needs_root": not found.root or found.running is None}
     _switches(report, found)
     if not found.root:
         report.add("Sessions", Row("open sessions, last failures", NEEDS_ROOT, "", "unknown"))
@@ -33,9 +33,14 @@ def _switches(report: Report, found: Found) -> None:
     rows = []
     if found.off:
         rows.append(Row("switched off", "nothing is done for new sessions", f"{report.settings.off} exists"))
-    rows.append(Row("services that run it", " ".join(found.services) or "none",
-                    "" if found.services else "turn it on with pam-mktemp enable"))
-    rows += [Row("by the line at", line) for line in found.lines]
+    if found.running is None:
+        rows.append(Row("services that run it", NEEDS_ROOT, "", "unknown"))
+    else:
+        services, lines = found.running
+        rows.append(Row("services that run it", " ".join(services) or "none",
+                        "" if services else "turn it on with pam-mktemp enable"))
+        rows += [Row("by the line at", line) for line in lines]
+        report.data["pam"] = {"services": services, "lines": lines}
     report.add("PAM", *rows)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from pam_mktemp_py.cli.status import running_in
 from pam_mktemp_py.linux import boot
+from pam_mktemp_py.pamstack import stack
 from pam_mktemp_py.sessions import records
 from tests.functional.commands import USER, Command
 
@@ -156,12 +157,13 @@ STACKS = {
     "sshd": "session substack common-session\n",
     "runuser": "session required pam_unix.so\n# session required pam_mktemp_py.so\n",
     "cron": "auth required pam_mktemp_py.so\nsession required /usr/lib/security/pam_mktemp_py.so\n",
-    "su.dpkg-old": "@include common-session\n", "crlf": "session required pam_mktemp_py.so\r\n",
+    "crlf": "session required pam_mktemp_py.so\r\n",
 }
 
 
 def test_where_pam_runs_it(tmp_path: Path) -> None:
-    for name, stack in STACKS.items():
-        (tmp_path / name).write_text(stack)
-    assert running_in(str(tmp_path), str(tmp_path / "none")) == (
+    for name, text in STACKS.items():
+        (tmp_path / name).write_text(text)
+    stacks = {name: stack.session(name, str(tmp_path), str(tmp_path / "none")) for name in STACKS}
+    assert running_in({name: stacks[name] for name in ("su", "sshd", "runuser", "cron", "crlf")}) == (
         ["cron", "sshd", "su"], [f"{tmp_path}/common-session:2", f"{tmp_path}/cron:2"])
