@@ -23,7 +23,7 @@ class Remain:
 
 
 def remaining(base: str = paths.BASE) -> list[Remain]:
-    """The directories below /tmp/.private, what was moved aside among them (.aside). Needs root; OSError."""
+    """The directories below /tmp/.private, and what was moved aside (.aside) if anything. Needs root; OSError."""
     private = f"{os.path.realpath(base)}/{paths.PRIVATE}"
     try:
         if not stat.S_ISDIR(os.lstat(private).st_mode):
@@ -31,7 +31,8 @@ def remaining(base: str = paths.BASE) -> list[Remain]:
         names = sorted(os.listdir(private))
     except FileNotFoundError:
         return []
-    return [_measured(f"{private}/{name}") for name in names]
+    found = [_measured(f"{private}/{name}") for name in names if name == ".aside" or not name.startswith(".")]
+    return [one for one in found if one.files or not one.path.endswith("/.aside")]
 
 
 def _measured(path: str) -> Remain:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from pam_mktemp_py import __version__, log, paths
 from pam_mktemp_py.errors import InstallError
-from pam_mktemp_py.pamstack import enable, pieces, staging
+from pam_mktemp_py.pamstack import enable, pieces, profile, staging
 from pam_mktemp_py.pamstack.install import of_package
 from pam_mktemp_py.pamstack.pieces import LIBDIR, Layout, Manifest
 
@@ -49,15 +49,19 @@ def uninstall(*, purge: bool = False, dry_run: bool = False, libdir: str = LIBDI
 
     What cannot be removed is in the answer's `failed`; the manifest and the command then stay.
     """
+    ran = os.path.lexists(paths.RUN)  # else it is what disable makes there for a moment
     done = Removal(changes=enable.disable(None, dry_run=dry_run))
     if not dry_run:
         _check_disabled()
+        _forget_profile()
     manifest = pieces.read_manifest(libdir) or _guessed(libdir)
     with contextlib.nullcontext() if dry_run else staging.locked(libdir):
         _remove_pieces(done, manifest, dry_run)
         _remove_conffiles(done, manifest, purge, dry_run)
         if not done.failed:
             _remove_library(done, manifest, libdir, dry_run)
+    if not ran and paths.RUN in done.removed:
+        done.removed.remove(paths.RUN)
     if done.removed and not dry_run and not done.failed:
         log.say("uninstalled", f"version {manifest.version}{' with its configuration and state' if purge else ''}")
     return done
@@ -68,6 +72,19 @@ def _check_disabled() -> None:
     if named["profile"] or named["files"]:
         where = ", ".join(named["files"]) or "pam-auth-update's profile"
         raise InstallError(where, "still names the module, so nothing is removed", "remove that line and run it again")
+
+
+def _forget_profile(seen: str = f"{profile.STATE}/seen") -> None:
+    """pam-auth-update remembers every profile that it was ever shown; ours is about to go."""
+    if not os.path.isfile(seen):
+        return
+    with open(seen, "rb") as file:
+        lines, mode = file.readlines(), os.fstat(file.fileno()).st_mode & 0o7777
+    rest = [line for line in lines if line.strip() != os.fsencode(profile.NAME)]
+    if rest != lines:
+        new = staging.beside(seen, staging.NEW)
+        staging.write(new, b"".join(rest), mode)
+        os.replace(new, seen)
 
 
 def _guessed(libdir: str) -> Manifest:

@@ -1,0 +1,195 @@
+"""Taking everything back: PAM byte for byte as before, logins at every moment, and what remains is named."""
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pam_mktemp_py.pamstack import pieces
+from tests.privileged.logins.session import LINE, su, variables
+from tests.privileged.setup.installed import (  # noqa: F401  fixtures
+    COMMAND, CONFIG, LIB, alice, ask, leftovers, logs_in, make_install, module, ours, snapshot, whole,
+)
+from tests.sandbox.accounts import CLEAN
+from tests.sandbox.state import CHECKOUT, run
+
+STATE = [Path(path) for path in ("/var/lib/pam-mktemp", "/run/pam-mktemp", "/etc/security/pam_mktemp.d")]
+FROM_CHECKOUT = ["/usr/bin/python3", "-I", "-B", "-c", f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); "
+                 "from pam_mktemp_py.cli.main import main; main()"]
+pytestmark = pytest.mark.usefixtures("fresh_state", "alice")
+Pam = dict[str, tuple[int, int, int, bytes]]
+
+
+def pam() -> Pam:
+    """All of /etc/pam.d and of what pam-auth-update remembers: mode, owner, content."""
+    files = [path for folder in ("/etc/pam.d", "/var/lib/pam") for path in Path(folder).iterdir()]
+    return {str(path): (path.stat().st_mode, path.stat().st_uid, path.stat().st_gid, path.read_bytes())
+            for path in files}
+
+
+@pytest.fixture
+def before(whole: object) -> Iterator[Pam]:  # noqa: F811
+    """PAM as it is; put back when the test ends."""
+    kept = pam()
+    yield kept
+    for path in set(pam()) - set(kept):
+        os.unlink(path)
+    for path, (_, _, _, data) in kept.items():
+        Path(path).write_bytes(data)
+
+
+def add_line(*names: str) -> None:
+    for name in names:
+        with open(f"/etc/pam.d/{name}", "a") as file:
+            file.write(LINE + "\n")
+
+
+def gone() -> None:
+    """Nothing of it is there."""
+    for path in (LIB, COMMAND, module(), Path("/usr/share/pam-mktemp"), Path("/usr/share/man/man1/pam-mktemp.1"),
+                 Path("/etc/init.d/pam-mktemp"), Path("/usr/share/pam-configs/pam-mktemp")):
+        assert not os.path.lexists(path), path
+    assert leftovers() == []
+
+
+def works() -> None:
+    """Logins, without us."""
+    for command in (["su", "-s", "/bin/sh", "alice", "-c", "env"], ["su", "-", "alice", "-c", "env"],
+                    ["sudo", "-u", "alice", "env"], ["runuser", "-u", "alice", "--", "env"]):
+        done = subprocess.run(command, capture_output=True, text=True, env=CLEAN, cwd="/", stdin=subprocess.DEVNULL)
+        assert done.returncode == 0, done.stderr
+        assert variables(done.stdout) == {} and done.stderr == ""
+
+
+def test_from_the_profile_and_from_files(before: Pam, syslog) -> None:
+    ours("enable")
+    add_line("su-l", "cron")
+    logs_in()
+    found = ask("uninstall")
+    assert pam() == before and "/etc/pam.d/common-session" in found["changes"]
+    assert {"/etc/pam.d/su-l", "/etc/pam.d/cron"} <= set(found["changes"])
+    gone()
+    assert CONFIG.exists() and str(CONFIG) in {kept["path"] for kept in found["kept"]}
+    works()
+    assert syslog.wait_for(r"\[uninstalled\]")
+
+
+def test_purge(before: Pam) -> None:
+    add_line("su")
+    Path("/etc/security/pam_mktemp.d").mkdir()
+    Path("/etc/security/pam_mktemp.d/10.toml").write_text("")
+    Path("/var/lib/pam-mktemp").mkdir(exist_ok=True)
+    logs_in()
+    Path("/etc/security/pam_mktemp.off").touch()
+    shown = ask("uninstall", "--purge", "--dry-run")
+    assert LIB.exists() and CONFIG.exists() and pam() != before
+    found = ask("uninstall", "--purge")
+    assert sorted(shown["removed"]) == sorted(found["removed"]) and shown["changes"] == found["changes"]
+    assert found["kept"] == []
+    gone()
+    assert [path for path in [*STATE, CONFIG, Path("/etc/security/pam_mktemp.off")] if path.exists()] == []
+    assert pam() == before
+    works()
+
+
+def test_what_remains_is_named_and_its_commands_remove_it(before: Pam) -> None:
+    add_line("su")
+    done = su("alice", "dd if=/dev/zero of=$TMPDIR/big bs=1024 count=300 2>/dev/null; mkdir $TMPDIR/a; ln -s / $TMPDIR/l")
+    assert done.returncode == 0
+    found = ask("uninstall", "--purge")
+    [one] = found["remaining"]
+    assert one["path"] == "/tmp/.private/alice" and one["files"] == 4 and 300 << 10 <= one["bytes"] < 320 << 10
+    assert Path("/tmp/.private/alice/tmp/big").exists()
+    for command in found["commands"]:
+        run(*command)
+    assert not os.path.lexists("/tmp/.private")
+
+
+def test_twice(before: Pam) -> None:
+    add_line("su")
+    text = ours("uninstall", "--purge").stdout
+    assert "/usr/lib/pam-mktemp" in text and "removed" in text
+    again = subprocess.run([*FROM_CHECKOUT, "uninstall", "--purge"], capture_output=True, text=True, cwd="/", env=CLEAN)
+    assert again.returncode == 0 and "nothing is left" in again.stdout, again.stderr
+    assert pam() == before
+
+
+def test_what_was_changed_since_is_kept_and_named(before: Pam) -> None:
+    piece = Path("/usr/lib/tmpfiles.d/pam_mktemp.conf")
+    piece.write_text("# mine\n")
+    found = ask("uninstall", "--purge")
+    assert found["kept"] == [{"path": str(piece), "why": "was changed since it was installed"}]
+    assert piece.read_text() == "# mine\n"
+    piece.unlink()
+    gone()
+
+
+def test_an_open_session_goes_on(before: Pam) -> None:
+    add_line("su")
+    with subprocess.Popen(["su", "-s", "/bin/sh", "alice", "-c", "echo; read x; echo hello > $TMPDIR/f && cat $TMPDIR/f"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=CLEAN, cwd="/") as session:
+        assert session.stdin and session.stdout
+        session.stdout.readline()
+        found = ask("uninstall", "--purge")
+        assert found["open_sessions"] == 1
+        session.stdin.write("\n")
+        session.stdin.close()
+        assert session.stdout.read() == "hello\n" and session.wait() == 0
+    gone()
+    works()
+
+
+def test_one_that_fails_is_finished_by_the_next(before: Pam) -> None:
+    add_line("su")
+    piece = "/usr/share/pam-mktemp/tmpwatch"
+    run("mount", "--bind", piece, piece)
+    try:
+        done = ours("uninstall", status=3)
+        assert piece in done.stderr and "run it again" in done.stderr
+        assert pam() == before and COMMAND.exists() and LIB.exists()
+        works()
+    finally:
+        run("umount", piece)
+    assert ours("uninstall").returncode == 0
+    gone()
+
+
+def test_without_a_manifest(before: Pam) -> None:
+    (LIB / pieces.MANIFEST).unlink()
+    add_line("su")
+    ours("uninstall")
+    gone()
+    assert pam() == before
+
+
+def test_killed_at_any_moment(before: Pam) -> None:
+    """From the checkout, since the command itself may be gone: nobody is kept out, and the next run finishes."""
+    command = [*FROM_CHECKOUT, "uninstall"]
+    started = time.monotonic()
+    assert subprocess.run(command, env=CLEAN, cwd="/", stdout=subprocess.DEVNULL).returncode == 0
+    usual = time.monotonic() - started
+    chance = random.Random(11)
+    for _ in range(10):
+        assert make_install().returncode == 0
+        add_line("su", "su-l")
+        process = subprocess.Popen(command, env=CLEAN, cwd="/", stdout=subprocess.DEVNULL)
+        time.sleep(usual * chance.uniform(0.4, 1.05))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert su("alice").returncode == 0
+        assert subprocess.run(command, env=CLEAN, cwd="/", stdout=subprocess.DEVNULL).returncode == 0
+        assert pam() == before
+        gone()
+
+
+def test_links_of_update_rc_d(before: Pam) -> None:
+    run("update-rc.d", "pam-mktemp", "defaults")
+    assert list(Path("/etc").glob("rc?.d/*pam-mktemp"))
+    ours("uninstall")
+    assert list(Path("/etc").glob("rc?.d/*pam-mktemp")) == []
