@@ -46,5 +46,5 @@ def refuse(path: str, arguments: list[str], folder: str = FOLDER) -> None:
     else:
         select = " ".join(["authselect", "select", custom, *features])
         steps = f"authselect create-profile {name}-mktemp -b {name}; {edit_it}; {select}"
-    raise StackError(path or "/etc/pam.d", f"is written by authselect (profile {name}), which would undo a change of it",
+    raise StackError(path or "/etc/pam.d", f"is written by authselect (profile {name}), which would undo a change",
                      f"do instead: {steps}")

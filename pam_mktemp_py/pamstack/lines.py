@@ -57,9 +57,9 @@ def _joined(text: str) -> list[tuple[int, int, str, str]]:
     if physical[-1] == "":
         physical.pop()
     joined = []
-    first, taken, trouble = 0, "", ""
+    first, taken, trouble, used = 0, "", "", 0
     for number, line in enumerate(physical, 1):
-        if len(taken) + len(line) > LONGEST:
+        if used + len(line) >= LONGEST:
             trouble = trouble or f"is longer than {LONGEST} bytes, and libpam takes the rest for another line"
         piece = line.lstrip(_BLANK)
         if not piece or piece.startswith(("#", "\0")):
@@ -73,9 +73,10 @@ def _joined(text: str) -> list[tuple[int, int, str, str]]:
         piece = piece.partition("\0")[0]
         if not comment and piece.rstrip(_BLANK).endswith("\\"):
             taken += piece.rstrip(_BLANK)[:-1] + " "
+            used += len(line.rstrip(_BLANK))  # blanks at its beginning take room too
             continue
         joined.append((first, number, taken + piece, trouble))
-        first, taken, trouble = 0, "", ""
+        first, taken, trouble, used = 0, "", "", 0
     if first:
         joined.append((first, len(physical), taken, trouble or "ends in a backslash, and nothing follows"))
     return joined

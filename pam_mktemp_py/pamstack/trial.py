@@ -42,7 +42,7 @@ def account(sudo_user: str | None = None) -> str:
 
 
 def services(names: list[str], files: dict[str, bytes]) -> list[str]:
-    """The services to try for changed files of /etc/pam.d: each itself, or for one that is only included an includer."""
+    """The services to try for changed files of /etc/pam.d: each itself; for one that is only included, an includer."""
     found: list[str] = []
     for name in names:
         if any(line.type in ("auth", "") for line in lines.parse(files[name].decode("latin-1"))):
@@ -70,7 +70,7 @@ def run(changes: list[Change], user: str, probe: Probe, written: bool) -> None:
             continue
         what = {"not-reached": "our module is not reached", "failed-open": "the private directory cannot be had"}.get(
             outcome.outcome, f"it is refused ({outcome.reason})")
-        raise StackError(f"{stack.PAM_D}/{service}", f"a session of {user} was opened to see, and {what}: {outcome.why}",
+        raise StackError(f"{stack.PAM_D}/{service}", f"a session of {user} was tried, and {what}: {outcome.why}",
                          "the old files are in place" if written else "nothing was changed")
 
 

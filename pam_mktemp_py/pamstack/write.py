@@ -36,9 +36,14 @@ class Change:
 
     def diff(self) -> str:
         """The unified diff; bytes that are no UTF-8 are shown as they are escaped."""
-        before, after = (data.decode("utf-8", "backslashreplace").splitlines(True) for data in (self.before, self.after))
-        found = difflib.unified_diff(before, after, self.path, self.path)
+        before, after = (data.decode("utf-8", "backslashreplace") for data in (self.before, self.after))
+        found = difflib.unified_diff(_kept_lines(before), _kept_lines(after), self.path, self.path)
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in found)
+
+
+def _kept_lines(text: str) -> list[str]:
+    """Split at newlines alone: a form feed ends no line of PAM's."""
+    return [line + "\n" for line in text.split("\n")[:-1]] + ([last] if (last := text.split("\n")[-1]) else [])
 
 
 def current(path: str) -> bytes:

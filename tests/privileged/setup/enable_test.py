@@ -1,0 +1,167 @@
+"""enable and disable of named services, with the logins that come of it."""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pam_mktemp_py.pamstack import pieces
+from tests.privileged.logins.session import all_four, away, configure, logged, su, variables
+from tests.privileged.setup.pam_files import LINE, PAM_D, command, done, ours, pam_files, refused, state  # noqa: F401
+from tests.sandbox.syslog import Syslog
+
+pytestmark = pytest.mark.usefixtures("pam_files")
+
+
+@pytest.fixture
+def carol(account: Callable[..., Any]) -> None:
+    """An account to log in."""
+    account("carol", uid=3011)
+
+
+def test_there_and_back(carol: None, syslog: Syslog) -> None:
+    before = state()
+    assert variables(su("carol").stdout) == {}
+    done("enable", "--service", "su")
+    assert ours("su") == [LINE]
+    assert variables(su("carol").stdout) == all_four("carol")
+    done("disable", "--service", "su")
+    assert state() == before
+    assert variables(su("carol").stdout) == {}
+    ids = logged(syslog)
+    assert [id for id in ids if id in ("enabled", "disabled", "put-back")] == ["enabled", "disabled"]
+
+
+def test_twice_is_once() -> None:
+    done("enable", "-s", "su")
+    once = state()
+    result = command("enable", "-s", "su", "-s", "su")
+    assert result.returncode == 0 and "su already runs the module: /etc/pam.d/su:" in result.stderr
+    assert state() == once
+    done("disable", "-s", "su")
+    gone = state()
+    done("disable", "-s", "su")
+    done("disable")
+    assert state() == gone
+
+
+def test_dry_run_shows_and_changes_nothing() -> None:
+    before = state()
+    shown = done("enable", "-s", "su", "--dry-run")
+    assert f"\n+{LINE}\n" in shown and shown.startswith("--- /etc/pam.d/su\n+++ /etc/pam.d/su\n")
+    assert state() == before and not os.path.exists("/run/pam-mktemp") and not os.path.exists("/tmp/.private")
+    patched = subprocess.run(["patch", "-p0", "-d/"], input=shown, text=True, capture_output=True)
+    assert patched.returncode == 0
+    assert f"\n-{LINE}\n" in done("disable", "--dry-run")
+    done("disable")
+    assert state() == before
+
+
+def test_several_and_one_that_includes_another() -> None:
+    found = json.loads(done("--json", "enable", "-s", "su", "-s", "cron"))
+    assert [change["path"] for change in found["changes"]] == ["/etc/pam.d/su", "/etc/pam.d/cron"]
+    assert (found["changed"], found["dry_run"], found["finding"]) == (True, False, False)
+    result = command("enable", "-s", "su-l")  # includes su
+    assert result.returncode == 0 and "su-l already runs the module: /etc/pam.d/su:" in result.stderr
+    assert ours("su-l") == []
+    assert "it comes from /etc/pam.d/su:" in refused("disable", "-s", "su-l")
+
+
+def test_module_gone_after_enable(carol: None) -> None:
+    """Seen to lock out: with `required` for a control."""
+    done("enable", "-s", "su")
+    with away(f"{pieces.security_dir()}/pam_mktemp_py.so"):
+        result = su("carol")
+        assert (result.returncode, variables(result.stdout)) == (0, {})
+        assert "is not there" in refused("enable", "-s", "cron")
+        done("disable")  # works without it
+    assert ours("su") == []
+
+
+def test_failure_policy_and_configuration_become_arguments(carol: None) -> None:
+    configure('failure = "closed"\n')
+    done("enable", "-s", "su")
+    assert ours("su") == [f"{LINE} fail=closed"]
+    configure("")
+    done("enable", "-s", "su")
+    assert ours("su") == [LINE]
+    other = Path("/etc/security/other.toml")
+    other.write_text('failure = "closed"\n')
+    try:
+        done("--config", str(other), "enable", "-s", "su")
+        assert ours("su") == [f"{LINE} config={other} fail=closed"]
+        assert variables(su("carol").stdout) == all_four("carol")
+    finally:
+        other.unlink()
+    done("disable", "-s", "su")
+
+
+def test_owner_mode_list_and_attributes_stay() -> None:
+    path = PAM_D / "su"
+    os.chown(path, 0, 4)
+    path.chmod(0o640)
+    subprocess.run(["setfacl", "-m", "u:nobody:r", path], check=True)
+    os.setxattr(path, "trusted.test", b"kept")
+    before = state()
+    done("enable", "-s", "su")
+    after = state()
+    assert after["su"][1:] == before["su"][1:] and len(after["su"][4]) == 2  # type: ignore[arg-type]
+    assert os.listxattr(path) and (os.stat(path).st_gid, os.stat(path).st_mode & 0o7777) == (4, 0o640)
+    done("disable")
+    assert state() == before
+
+
+@pytest.mark.parametrize("text", [
+    "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so",  # no newline
+    "session required pam_permit.so # é\nauth required pam_permit.so\n\n",
+    "auth required pam_permit.so\nsession required \\\n# between\n pam_permit.so\naccount required pam_permit.so\n",
+    "auth include su\nsession [success=1 default=ignore] pam_permit.so\nsession required pam_deny.so\n"
+    "session required pam_permit.so\n",
+    "auth required pam_permit.so\n@include common-session\n@include common-password\n",
+])
+def test_any_shape_is_undone(text: str) -> None:
+    path = PAM_D / "shape"
+    path.write_text(text)
+    done("enable", "-s", "shape", "-u", "nobody")
+    assert ours("shape") == [LINE]
+    done("disable", "-s", "shape")
+    assert path.read_text() == text
+
+
+def test_lines_by_hand_are_taken_out() -> None:
+    before = state()
+    path = PAM_D / "su"
+    text = path.read_text()
+    path.write_text("session optional /lib/pam_mktemp_py.so\n" + text
+                    + f"-session required \\\n pam_mktemp_py.so \\\n debug\n{LINE}\n")
+    done("disable")
+    assert state() == before
+
+
+def test_root_only(carol: None) -> None:
+    for words in (["enable", "--dry-run"], ["disable"]):
+        result = subprocess.run(["setpriv", "--reuid=3011", "--clear-groups", "/usr/bin/pam-mktemp", *words],
+                                capture_output=True, text=True)
+        assert result.returncode == 3 and "run it as root" in result.stderr
+
+
+def test_account_that_is_tried(carol: None) -> None:
+    def user(*words: str, **options: str) -> str:
+        return str(json.loads(done("--json", "enable", "-s", "su", "-n", *words, **options))["user"])
+
+    assert user(SUDO_USER="carol") == "carol"
+    assert user("--user", "nobody", SUDO_USER="carol") == "nobody"
+    assert user(SUDO_USER="root") != "root"
+    assert "no such account" in refused("enable", "-u", "nosuch")
+
+
+def test_completion() -> None:
+    for words, expected in (("enable --service runu", "runuser"), ("disable -s runu", "runuser"), ("enable -u nobo", "nobody")):
+        found = command(COMP_WORDS=f"pam-mktemp {words}", COMP_CWORD=str(len(words.split())),
+                        _PAM_MKTEMP_COMPLETE="bash_complete").stdout
+        assert f"plain,{expected}\n" in found
