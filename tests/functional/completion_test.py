@@ -85,6 +85,9 @@ def test_scripts_are_of_their_shell(scripts: Path, shell: str, script: str) -> N
     path = scripts / "completion" / script
     text = path.read_text()
     assert f"_PAM_MKTEMP_COMPLETE={shell}_complete" in text and "pam-mktemp" in text and str(scripts) not in text
-    assert shell != "zsh" or text.startswith("#compdef pam-mktemp\n")
+    if shell == "zsh":  # also at the first Tab, which loads it
+        assert text.startswith("#compdef pam-mktemp\n") and "loadautofunc ]]" in text
+    if shell == "fish":  # descriptions with a comma
+        assert 'string split --max 1 ","' in text
     if shutil.which(shell):
         subprocess.run([shell, "-n", path], check=True)
