@@ -6,14 +6,12 @@ name of a uid in our exempt_users.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from pam_mktemp_py.config import namespace_lines
 from pam_mktemp_py.config.importing import Canonical, Source, Translation
+from pam_mktemp_py.config.namespace_lines import Line
 from pam_mktemp_py.config.schema import possible_name
 
 FORMAT = "pam_namespace"
-_BLANK = " \t\n\v\f\r"  # isspace(3)
-_ESCAPES = {"n": "\n", "t": "\t", "b": "\b"}
 _METHODS = {
     "user": "", "level": "SELinux levels are not part of a directory's choice here",
     "context": "SELinux contexts are not part of a directory's choice here",
@@ -24,19 +22,8 @@ _METHOD_DO = {
     "level": "all levels of an account share one directory: keep pam_namespace for accounts with several",
     "context": "all contexts of an account share one directory: keep pam_namespace for accounts with several",
     "tmpfs": "mount a tmpfs at /tmp if it must not reach the disk",
-    "tmpdir": "let systemd-tmpfiles remove old files: its configuration for /tmp/.private has an age",
+    "tmpdir": "have the files removed in another way, when a shell ends or the machine starts",
 }
-
-
-@dataclass(frozen=True)
-class _Line:
-    source: Source
-    path: str
-    prefix: str
-    method: str
-    flags: tuple[str, ...]
-    users: tuple[str, ...]
-    only: bool  # ~: the users are those for whom it is done
 
 
 def translate(files: list[tuple[str, str]], canonical: Canonical) -> Translation:
@@ -44,52 +31,17 @@ def translate(files: list[tuple[str, str]], canonical: Canonical) -> Translation
     made = Translation(FORMAT, [name for name, _ in files])
     ours = []
     for name, text in files:
-        for number, line in enumerate(text.split("\n"), 1):
-            found = _line(made, Source(name, number, line.strip(_BLANK)))
-            if found is not None and found.path == "/tmp":
-                ours.append(found)
-            elif found is not None:
-                made.lose(found.source, f"{found.path} stays shared: only /tmp has private directories here, and "
+        for line in namespace_lines.read(made, name, text):
+            if line.path == "/tmp":
+                ours.append(line)
+            else:
+                made.lose(line.source, f"{line.path} stays shared: only /tmp has private directories here, and "
                           "private mounts are not part of this version", "keep pam_namespace's line for it")
     _tmp(made, ours, canonical)
     return made
 
 
-def _line(made: Translation, source: Source) -> _Line | None:
-    """One line; None if it says nothing, or if it is wrong (pam_namespace then refuses the session)."""
-    text = source.text.partition("#")[0]  # in quotes too
-    words = _words(text)
-    if not words:
-        return None
-    wrong = _wrong(text, words)
-    if wrong:
-        made.lose(source, wrong, "correct it: pam_namespace itself refuses every session for it")
-        return None
-    if len(words) > 4:
-        made.lose(source, "pam_namespace ignores what follows the fourth word", "write the users without spaces")
-    method, *flags = filter(None, words[2].split(":"))
-    users = words[3] if len(words) > 3 else ""
-    only = users.startswith("~")
-    users = users[1:] if only else users
-    return _Line(source, _slashes(words[0]), words[1], method, tuple(flags), tuple(users.split(",")) if users else (),
-                 only)
-
-
-def _wrong(text: str, words: list[str]) -> str:
-    if "\0" in text:
-        return "the line holds a NUL byte"
-    if len(words) < 3:
-        return f"the line has {len(words)} of at least 3 words: directory, instance prefix, method"
-    method = next(filter(None, words[2].split(":")), "")
-    if method not in _METHODS:
-        return f"{method!r} is no method: {', '.join(_METHODS)}"
-    for path in words[:2] if method != "tmpfs" else words[:1]:
-        if ".." in path or not path.startswith(("/", "$HOME")):
-            return f"{path!r} is no absolute path without '..'"
-    return ""
-
-
-def _tmp(made: Translation, lines: list[_Line], canonical: Canonical) -> None:
+def _tmp(made: Translation, lines: list[Line], canonical: Canonical) -> None:
     """The lines for /tmp together: an account has a private one if any of them gives it one."""
     lists: list[dict[str, Source]] = []
     included: set[str] = set()
@@ -116,7 +68,7 @@ def _tmp(made: Translation, lines: list[_Line], canonical: Canonical) -> None:
               "directory, no mount does", "see README.md, 'Limits and threat model'")
 
 
-def _known(made: Translation, line: _Line, canonical: Canonical) -> list[str]:
+def _known(made: Translation, line: Line, canonical: Canonical) -> list[str]:
     """The users of a line by the first name of their uid."""
     names = []
     for user in line.users:
@@ -131,7 +83,7 @@ def _known(made: Translation, line: _Line, canonical: Canonical) -> list[str]:
     return names
 
 
-def _remark(made: Translation, line: _Line) -> None:
+def _remark(made: Translation, line: Line) -> None:
     if _METHODS[line.method]:
         made.lose(line.source, f"method {line.method}: {_METHODS[line.method]}", _METHOD_DO[line.method])
     if line.method != "tmpfs":
@@ -151,31 +103,3 @@ def _remark(made: Translation, line: _Line) -> None:
             made.lose(line.source, "shared: every account gets a directory of its own", "share a folder elsewhere")
         elif name != "noinit":
             made.lose(line.source, f"{flag!r} is no flag that pam_namespace knows", "remove it there, too")
-
-
-def _words(text: str) -> list[str]:
-    """The words as pam_namespace parts them: "..." and \\x as in argv_parse(), no line is continued."""
-    words: list[str] = []
-    inside = quoted = False
-    at = 0
-    while at < len(text):
-        c = text[at]
-        at += 1
-        if not quoted and c in _BLANK:
-            inside = False
-            continue
-        if not inside:
-            words.append("")
-            inside = True
-        if c == '"':
-            quoted = not quoted
-            continue
-        if c == "\\" and not quoted and at < len(text):
-            c = _ESCAPES.get(text[at], text[at])
-            at += 1
-        words[-1] += c
-    return words
-
-
-def _slashes(path: str) -> str:
-    return "/" + "/".join(filter(None, path.split("/"))) if path.startswith("/") else path.rstrip("/")
