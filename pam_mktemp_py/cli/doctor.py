@@ -25,6 +25,7 @@ from pam_mktemp_py.cli.settings import Settings
 from pam_mktemp_py.doctor import checks
 from pam_mktemp_py.doctor.examine import examine
 from pam_mktemp_py.errors import AccountError
+from pam_mktemp_py.linux import accounts
 from pam_mktemp_py.linux.accounts import Account
 
 
@@ -82,6 +83,8 @@ def _account(user: str | None, root: bool) -> Account:
         raise click.UsageError("USER cannot be empty")
     if user is None:
         user = os.environ.get("SUDO_USER", "") if root else ""
+        if user and accounts.lookup(user) is None:  # anybody can set that variable
+            user = ""
     if not user:
         try:
             user = pwd.getpwuid(os.getuid()).pw_name

@@ -5,6 +5,8 @@ from typing import Any
 
 from pam import PamAuthenticator  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
+from pam_mktemp_py.linux import libpam
+
 PAM_TTY, PAM_RUSER = 3, 8  # security/_pam_types.h
 RUSER = b"root"
 
@@ -18,14 +20,15 @@ class Session:
     them inside that callback, where an error could not be raised.
     """
 
-    def __init__(self, user: str, service: str, tty: bytes = b"") -> None:
+    def __init__(self, user: str, service: str, tty: bytes = b"", folder: str = "") -> None:
+        """`folder`: where the services' files are, instead of /etc/pam.d. OSError if libpam cannot do that."""
         self._user = user.encode("utf-8", "surrogateescape")
         self._service = service.encode("utf-8", "surrogateescape")
         self._tty = tty
         self._pam: Any = PamAuthenticator()
         self._kept: list[Any] = []
         self._tried = False
-        start = self._pam.pam_start
+        start = libpam.start_in(folder) if folder else self._pam.pam_start
 
         def kept_start(service: Any, user: Any, conversation: Any, handle: Any) -> Any:
             self._kept += [conversation, conversation._obj]  # byref()'s object holds the callback and its data

@@ -2,7 +2,8 @@
 
 It happens in processes of its own (probe_child.py) with their own mount namespace, in which /etc/pam.d is a
 copy where auth and account are permitted. What its modules do to the process dies with it; what they do to
-the system (how="full" only) they really do.
+the system (how="full" only) they really do. Where there can be no such namespace, as in most containers, libpam
+is given a copy in another folder (pam_start_confdir(3)), and "full" is refused.
 """
 from __future__ import annotations
 
@@ -91,6 +92,7 @@ def open_session(user: str, service: str, how: str = LINE, files: dict[str, byte
     if not found and how == LINE:
         return Outcome(0, "", "not-reached", f"no session line of {service} runs {MODULE}")
     request = {"user": user, "uid": account.uid, "gid": account.gid, "service": service, "timeout": timeout,
+               "full": how == FULL,
                "files": {**{name: data.decode("latin-1") for name, data in (files or {}).items()}, **copied}}
     return _outcome(_run(request, timeout), account, service, how)
 

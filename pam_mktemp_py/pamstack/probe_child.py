@@ -5,9 +5,11 @@ The request comes as JSON on the standard input, the answer goes as JSON to the 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import select
+import shutil
 import signal
 import sys
 import time
@@ -19,6 +21,8 @@ from pam_mktemp_py.linux import descendants, namespace
 from pam_mktemp_py.pamstack import stack, try_out
 from pam_mktemp_py.pamstack.lines import MODULE
 
+# Without CAP_SYS_ADMIN; in a chroot whose / is no mount; forbidden by seccomp.
+NO_MOUNTS = frozenset((errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS))
 TTYS = {"sshd": b"ssh", "cron": b"cron", "atd": b"atd"}  # what the programs themselves give
 
 
@@ -27,8 +31,10 @@ def main() -> NoReturn:
     descendants.die_with_parent()
     descendants.adopt_orphans()
     request = json.loads(sys.stdin.read())
+    request["folder"] = f"/run/pam-mktemp-probe.{os.getpid()}"  # made only where there can be no mounts of our own
     answer = _supervised(request)
     descendants.kill_all()
+    shutil.rmtree(request["folder"], ignore_errors=True)
     sys.stdout.write(json.dumps(answer))
     sys.stdout.flush()
     os._exit(0)
@@ -86,15 +92,15 @@ def _host(request: dict[str, Any], answer_to: int) -> NoReturn:
         os.dup2(null, 1)
         descendants.die_with_parent()
         try:
-            _set_up(request["files"])
+            folder = _set_up(request)
             from pam_mktemp_py.pamstack import pampy
+            pam = pampy.Session(request["user"], request["service"], TTYS.get(request["service"], b""), folder)
         except ImportError as error:
             _send(answer_to, {"error": f"Python's {error.name} is missing",
                               "hint": "install it: apt-get install python3-pampy python3-six"})
         except OSError as error:
             _send(answer_to, _not_set_up(error))
         else:
-            pam = pampy.Session(request["user"], request["service"], TTYS.get(request["service"], b""))
             try:
                 _send(answer_to, _open(pam, request))
             finally:
@@ -106,21 +112,33 @@ def _host(request: dict[str, Any], answer_to: int) -> NoReturn:
 
 
 def _not_set_up(error: OSError) -> dict[str, Any]:
-    hint = "it needs CAP_SYS_ADMIN, which this container may not have" if isinstance(error, PermissionError) else ""
-    return {"error": f"{error.filename}: {error.strerror}", "hint": hint}
+    hint = "all modules are run only where a process can have mounts of its own (CAP_SYS_ADMIN, and no chroot)"
+    return {"error": f"{error.filename}: {error.strerror}", "hint": hint if error.errno in NO_MOUNTS else ""}
 
 
-def _set_up(files: dict[str, str]) -> None:
-    """Mounts of our own, and over /etc/pam.d a copy of it in which `files` stand for those of their name."""
+def _set_up(request: dict[str, Any]) -> str:
+    """Mounts of our own, and over /etc/pam.d a copy of it in which "files" stand for those of their name; "".
+
+    In most containers and in a chroot there can be none. Where no module does anything but ours, a copy in
+    another folder serves as well: that folder.
+    """
     kept = {}
     for name in os.listdir(stack.PAM_D):
         with contextlib.suppress(OSError), open(f"{stack.PAM_D}/{name}", encoding="latin-1", newline="") as file:
             kept[name] = file.read()
-    namespace.own_mounts()
-    namespace.tmpfs(stack.PAM_D)
-    for name, text in (kept | files).items():
-        with open(f"{stack.PAM_D}/{name}", "x", encoding="latin-1", newline="") as file:
+    folder = ""
+    try:
+        namespace.own_mounts()
+        namespace.tmpfs(stack.PAM_D)
+    except OSError as error:
+        if error.errno not in NO_MOUNTS or request["full"]:
+            raise
+        folder = request["folder"]
+        os.mkdir(folder, 0o700)
+    for name, text in (kept | request["files"]).items():
+        with open(f"{folder or stack.PAM_D}/{name}", "x", encoding="latin-1", newline="") as file:
             file.write(text)
+    return folder
 
 
 def _open(pam: Any, request: dict[str, Any]) -> dict[str, Any]:

@@ -108,6 +108,8 @@ def test_a_service_without_session_lines_runs_those_of_other(write: Write) -> No
     write("other", [*Path("/etc/pam.d/other").read_text().splitlines(), LINE])
     for how in probe.HOWS:
         assert probe.open_session("alice", "Probed", how).outcome == "private", how
+    write("other", [script(f"touch {SAID}"), LINE])
+    assert probe.open_session("alice", "probed", "shape").outcome == "private" and not SAID.exists()
 
 
 def test_modules_speak_after_authenticate_has_returned(write: Write) -> None:
@@ -181,8 +183,33 @@ def test_what_cannot_be_tried(write: Write, user: str, service: str, what: str) 
         probe.open_session(user, service)
 
 
-def test_without_the_right_to_mount(write: Write) -> None:
-    write("su", ["auth required pam_permit.so", LINE])
-    done = subprocess.run(["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin", "pam-mktemp",
-                           "doctor", "alice"], capture_output=True, text=True)
+NO_MOUNTS = ["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"]
+
+
+@pytest.fixture
+def chroot() -> Iterator[list[str]]:
+    """A command that runs another in this machine's own folders, below a / that is no mount point."""
+    top = Path("/mnt/top")
+    subprocess.run(f"""mkdir {top} && mount -t tmpfs test {top} && mkdir {top}/root && cd /
+        for each in *; do
+            if [ -L $each ]; then cp -P $each {top}/root; continue; fi
+            [ -d $each ] && [ $each != mnt ] && mkdir {top}/root/$each && mount --rbind $each {top}/root/$each
+        done; true""", shell=True, check=True)
+    yield ["chroot", str(top / "root")]
+    subprocess.run(["umount", "-R", "-l", top], check=True)
+    top.rmdir()
+
+
+@pytest.mark.parametrize("where", ["container", "chroot"])
+def test_without_mounts_of_its_own(write: Write, chroot: list[str], where: str) -> None:
+    write("probed", ["auth required pam_deny.so", script(f"touch {SAID}"), "session include probed-2"])
+    write("probed-2", [LINE])
+    before = Path("/proc/self/mountinfo").read_text()
+    command = [*(NO_MOUNTS if where == "container" else chroot), "pam-mktemp", "doctor", "alice", "-s", "probed"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "outcome  private" in done.stdout and "line-not-reached" not in done.stdout, done.stdout + done.stderr
+    done = subprocess.run([*command, "--full"], capture_output=True, text=True)
     assert done.returncode == 1 and "session-untried" in done.stdout and "CAP_SYS_ADMIN" in done.stdout
+    assert not SAID.exists()
+    assert Path("/proc/self/mountinfo").read_text() == before
+    assert list(Path("/run").glob("pam-mktemp-*")) == []
