@@ -1,7 +1,7 @@
 """Every message in the log by its id: what happened, and what an administrator does about it.
 
-The one source of the tables in README.md and pam_mktemp_py(8), and of what doctor says about them. Plain
-text, without markup; a test compares the ids with those that the source logs.
+The one source of the tables in README.md and pam_mktemp_py(8). Plain text, without markup; a test compares
+the ids with those that the source logs.
 """
 from __future__ import annotations
 

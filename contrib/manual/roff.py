@@ -62,7 +62,7 @@ class Marker:
 
     def sentences(self, text: str, placeholders: frozenset[str] = frozenset()) -> list[str]:
         """A paragraph, one sentence to a line."""
-        parts = re.split(r"(?<=[a-z0-9)\"'.`]{2}[.?!]) (?=[A-Z\"'(])", " ".join(text.split()))
+        parts = re.split(r"(?<=[A-Za-z0-9)\"'.`]{2}[.?!]) (?=[A-Z\"'(])", " ".join(text.split()))
         return [line(self.inline(part, placeholders)) for part in parts]
 
     def paragraphs(self, text: str, placeholders: frozenset[str] = frozenset()) -> list[str]:
