@@ -46,7 +46,7 @@ FINDINGS: dict[str, str] = {
     "namespace-after": "pam_namespace hides the private directory after the module's line has made it.",
     "namespace-before": "pam_namespace gives sessions their own /tmp, in which the private directory is made.",
     "environment-sets": "A file of the system's sets one of the variables after the module: pam_env, sshd, systemd.",
-    "own-environment-sets": "A file in the account's home sets one of the variables: .pam_environment or environment.d.",
+    "own-environment-sets": "A file in the account's home sets one of the variables, such as ~/.pam_environment.",
     "shell-sets": "A start file of shells sets or unsets one of the variables.",
     "own-shell-sets": "A start file of shells in the account's home sets or unsets one of the variables.",
     "kernel-protection-off": "One of the kernel's protections in shared directories (fs.protected_*) is off.",
