@@ -35,10 +35,8 @@ def check(path: str, owner: int) -> Checked:
         _file(found, scratch, file, owner)
     if found.config is not None:
         found.errors.clear()  # changed since: what a login would have read was right
-    else:
-        _finish(found, scratch)
-        if all(str(error) != str(whole) for error in found.errors):
-            found.errors.append(whole)
+    elif all(str(error) != str(whole) for error in found.errors):
+        found.errors.append(whole)  # of what only all files together break
     return found
 
 
@@ -76,10 +74,3 @@ def _file(found: Checked, scratch: Config, file: str, owner: int) -> None:
             new = scratch.origins.get(name, old)
             if new != old and "[" not in name:
                 found.overrides.append((name, new, old))
-
-
-def _finish(found: Checked, scratch: Config) -> None:
-    try:
-        schema.finish(scratch)
-    except ConfigError as error:
-        found.errors.append(error)

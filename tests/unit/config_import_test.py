@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from pam_mktemp_py.config import importing, model, namespace_conf, others, tmpdir_conf, toml_text
 from pam_mktemp_py.config.importing import Translation
@@ -153,6 +153,7 @@ def test_nothing_but_valid_toml_ever_comes_out(one: list[str], two: list[str]) -
 
 
 @settings(max_examples=200, deadline=None)
+@example('"\\\t\n\r\x7f')
 @given(st.recursive(st.text() | st.integers(0, 2**62), lambda inner: st.lists(inner, max_size=3)))
 def test_values_come_back_from_toml(value: object) -> None:
     try:
