@@ -34,8 +34,16 @@ def check(_patient: Patient) -> Iterator[Finding]:
     yield from _tmpreaper()
     for kind, patterns in ((PROBLEM, TIMED), (NOTE, AT_BOOT)):
         for path in tools.files(*patterns):
-            if path != DAILY:  # its settings stand in TMPREAPER
+            if path != DAILY and _is_run(path):  # DAILY's settings stand in TMPREAPER
                 yield from _script(path, kind)
+
+
+def _is_run(path: str) -> bool:
+    """False for what cron and run-parts leave out by its name (editors' and dpkg's copies), or as it is no program."""
+    folder, _, name = path.rpartition("/")
+    if not folder.startswith("/etc/cron."):
+        return True
+    return not re.search(r"[^\w-]", name) and (folder == "/etc/cron.d" or os.stat(path).st_mode & 0o111 != 0)
 
 
 def _tmpreaper() -> Iterator[Finding]:

@@ -44,7 +44,7 @@ def _controls(entries: list[Entry]) -> Iterator[Finding]:
         does = actions(entry.line.control)
         usual = does.get("default", "ignore")
         mended = tools.edit(entry.file, f"{entry.line.first}s/(session[[:space:]]+)(\\[[^]]*\\]|[^[:space:]]+)/"
-                           f"\\1{CONTROL}/")
+                            f"\\1{CONTROL}/I")
         commands = (mended,) if entry.line.first == entry.line.last else ()
         do = f"make it {CONTROL}"
         if does.get("module_unknown", usual) not in ("ignore", "ok"):
@@ -99,4 +99,4 @@ def _jump(entry: Entry, ours: Entry) -> Finding:
     movable = entry.file == ours.file and ours.line.first == last and "/common-" not in ours.file
     return Finding("stack-jumps-over", f"{entry.module} jumps over our line when it succeeds", entry.where,
                    f"our module at {ours.where} then does not run", "let our line stand before it",
-                   (tools.edit(ours.file, f"{first}i\\{text}\n{last}d"),) if movable else ())
+                   (tools.edit(ours.file, f"{first}i\\{text}", f"{last}{{/{MODULE}/d}}"),) if movable else ())

@@ -31,7 +31,7 @@ def check(patient: Patient) -> Iterator[Finding]:
     if defaults and not effective(defaults).get("", {}).get("secure_path"):
         yield Finding("sudo-no-secure-path", "sudo has no secure_path", SUDOERS,
                       "programs that root runs with sudo are searched for in the caller's PATH",
-                          f"set it with visudo: {SECURE_PATH}", _written("secure-path", SECURE_PATH), NOTE)
+                      f"set it with visudo: {SECURE_PATH}", _written("secure-path", SECURE_PATH), NOTE)
 
 
 def effective(defaults: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -80,8 +80,8 @@ def _kept(id: str, what: str, line: str, name: str, binding: str, mine: bool) ->
     both = [line] if not binding else [line, line.replace("Defaults:", "Defaults>", 1)]  # see _binding()
     # Of a user's own variables libc itself drops TMPDIR in setuid programs; the others stay, so they disagree.
     return Finding(id, what, SUDOERS,
-                   "what runs as the other account gets the caller's variables, which that account cannot use; if it is "
-                   "root, its files lie in the caller's directory",
+                   "what runs as the other account gets the caller's variables, which it cannot use; if it is root, "
+                   "its files lie in the caller's directory",
                    f"take it out with visudo, or have a later file say: {line}", _written(name, *both) if mine else ())
 
 

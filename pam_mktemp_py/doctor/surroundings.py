@@ -24,8 +24,7 @@ def check(patient: Patient) -> Iterator[Finding]:
     if tools.read(SELINUX)[:1] == ["1"]:
         yield Finding("selinux-untested", "SELinux is enforcing", SELINUX,
                       "this project has not been tried under a policy; one may refuse what the module does",
-                      "try a login with: setenforce 0; then look for denials with: ausearch -m avc -ts recent",
-                      (("setenforce", "0"),), NOTE)
+                      "try logins with: setenforce 0; and look for denials with: ausearch -m avc -ts recent", (), NOTE)
     yield from _length(patient)
     yield from _inherited()
     yield from _boot()

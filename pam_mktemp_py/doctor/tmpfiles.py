@@ -60,12 +60,11 @@ def check() -> Iterator[Finding]:
     kind = PROBLEM if whereabouts.booted() else NOTE
     if tools.read(SHIPPED) and found and all(line.file != SHIPPED for line in found):
         yield from _shadowed()
-    kept = any(line.kind == "x" and fnmatch.fnmatchcase(TOP, line.path.rstrip("/")) for line in found)
+    kept = any(line.kind == "x" and matches(TOP, line.path) for line in found)
     for line in found:
         path = line.path.rstrip("/") or "/"
         above = (TOP + "/").startswith(path.rstrip("/") + "/") and path != TOP
-        ours = path == TOP or path.startswith(TOP + "/") or (any(c in path for c in "*?[") and (
-            fnmatch.fnmatchcase(TOP, path) or fnmatch.fnmatchcase(f"{TOP}/x", path)))
+        ours = path.startswith(TOP + "/") or matches(TOP, path) or matches(f"{TOP}/x", path)
         aged = line.kind in _AGEING and line.age not in ("", "-")
         if aged and above and not kept:
             yield Finding("tmpfiles-ages", f"systemd-tmpfiles removes what is older than {line.age} from {path}",
@@ -75,6 +74,13 @@ def check() -> Iterator[Finding]:
             yield Finding("tmpfiles-removes", f"a line has systemd-tmpfiles clean {path}", line.where,
                           "it removes directories that open sessions use", "take the line out",
                           (tools.comment_out(line.file, line.number),), kind)
+
+
+def matches(path: str, pattern: str) -> bool:
+    """fnmatch(3) as systemd-tmpfiles uses it: * crosses no slash, and stands for no leading dot."""
+    names, globs = path.split("/"), pattern.rstrip("/").split("/")
+    return len(names) == len(globs) and all(
+        fnmatch.fnmatchcase(name, glob) and (glob[:1] == "." or name[:1] != ".") for name, glob in zip(names, globs))
 
 
 def _shadowed() -> Iterator[Finding]:

@@ -90,9 +90,9 @@ def comment_out(path: str, first: int, last: int = 0, holding: str = "") -> Comm
     return edit(path, f"{first},{last or first}s/^/# /")
 
 
-def edit(path: str, script: str) -> Command:
-    """Applies a sed script (extended expressions) to a file of root's."""
-    return ("sed", "--follow-symlinks", "-E", "-i", script, path)
+def edit(path: str, *scripts: str) -> Command:
+    """Applies lines of a sed script (extended expressions) to a file of root's."""
+    return ("sed", "--follow-symlinks", "-E", "-i", *(word for script in scripts for word in ("-e", script)), path)
 
 
 def create(path: str, *lines: str) -> Command:

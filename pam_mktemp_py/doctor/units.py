@@ -17,10 +17,10 @@ YES = ("yes", "true", "on", "1", "y", "t", "disconnected")
 
 
 def check(_patient: Patient) -> Iterator[Finding]:
-    """Units as systemd's own tool prints them, drop-ins last; and the view that we have ourselves."""
+    """Units as systemd's own tools print them, and the view that we have ourselves."""
     there = {name for folder in FOLDERS if os.path.isdir(folder) for name in os.listdir(folder)}
     for unit in UNITS:
-        if unit in there and private_tmp(tools.output("systemd-analyze", "cat-config", f"systemd/system/{unit}")):
+        if unit in there and private_tmp(_shown(unit)):
             folder = f"{FOLDER}/{unit}.d"
             reload = (("systemctl", "daemon-reload"),) if whereabouts.booted() else ()
             yield Finding(
@@ -33,6 +33,13 @@ def check(_patient: Patient) -> Iterator[Finding]:
         if len(words) > 4 and words[4] == "/tmp" and "systemd-private-" in words[3]:
             yield Finding("private-view", "this doctor runs in a service's private /tmp", words[3],
                           "what is said here of /tmp holds for that service only", "run it from a login", (), NOTE)
+
+
+def _shown(unit: str) -> str:
+    """What a running systemd holds of a unit, of a template's some instance; else its files, drop-ins last."""
+    held = tools.output("systemctl", "show", "--property=PrivateTmp", unit.replace("@.", "@1.")) \
+        if whereabouts.booted() else ""
+    return held or tools.output("systemd-analyze", "cat-config", f"systemd/system/{unit}")
 
 
 def private_tmp(text: str) -> bool:

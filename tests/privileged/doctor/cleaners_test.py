@@ -54,6 +54,14 @@ class TestSystemdTmpfiles:
         subprocess.run(["systemd-tmpfiles", "--clean", "--prefix=/tmp"], check=True)
         assert kept.exists() and not Path("/tmp/other").exists()
 
+    def test_a_star_stands_for_no_dot(self, put: Callable[..., Path]) -> None:
+        """Neither in what keeps nor in what removes, as tmpfiles.d has it."""
+        put("/etc/tmpfiles.d/tmp.conf", "R /tmp/*\n")
+        assert ids(run(), "problem") == set()
+        put("/etc/tmpfiles.d/tmp.conf", f"{AGES}x /tmp/*\n")
+        put(OURS, OURS.read_text().replace("\nx ", "\n# "))
+        assert "tmpfiles-ages" in ids(run())
+
     @pytest.mark.parametrize("text", ["", "# nothing\n"])
     def test_another_file_in_its_place(self, put: Callable[..., Path], text: str) -> None:
         shadow = put("/etc/tmpfiles.d/pam_mktemp.conf", text)
@@ -118,11 +126,18 @@ flags=-umc
 ])
 def test_what_cron_runs(machine: Callable[..., Path], put: Callable[..., Path],
                         file: str, text: str, line: int) -> None:
-    path = put(file, text)
+    path = put(file, text, 0o755)
     finding = assert_cured("cleaner-touches")
     assert finding["where"] == f"{file}:{line}"
     if file.startswith("/etc/cron.weekly"):
         assert path.read_text() == "#!/bin/sh\ntmpreaper --protect /tmp/.private 7d /tmp/.\n"
+
+
+@pytest.mark.parametrize("file, mode", [("/etc/cron.daily/clean.sh", 0o755), ("/etc/cron.daily/clean", 0o644),
+                                        ("/etc/cron.d/clean.dpkg-old", 0o644)])
+def test_what_cron_does_not_run(machine: Callable[..., Path], put: Callable[..., Path], file: str, mode: int) -> None:
+    put(file, "0 3 * * * root find /tmp -delete\n", mode)
+    assert "cleaner-touches" not in ids(run())
 
 
 def test_the_advice_for_find_keeps_the_directory(machine: Callable[..., Path], put: Callable[..., Path]) -> None:
@@ -142,5 +157,5 @@ def test_a_boot_script_is_a_note(machine: Callable[..., Path], put: Callable[...
 
 
 def test_stmpclean(machine: Callable[..., Path], put: Callable[..., Path]) -> None:
-    path = put("/etc/cron.daily/stmpclean", "#!/bin/sh\nstmpclean -m 7d /tmp\n")
+    path = put("/etc/cron.daily/stmpclean", "#!/bin/sh\nstmpclean -m 7d /tmp\n", 0o755)
     assert_cured("cleaner-ages", kind="note", by=path.unlink)

@@ -37,8 +37,8 @@ def modules() -> Iterator[None]:
                                          check=True).stdout.strip(), "security")
     for name, values in SETS.items():
         text = SOURCE % " ".join(f'pam_putenv(p, "{value}") ?:' for value in values)
-        subprocess.run(["gcc", "-shared", "-fPIC", "-Wno-unused-parameter", "-o", folder / name, "-x", "c", "-", "-lpam"],
-                       input=text, text=True, check=True)
+        subprocess.run(["gcc", "-shared", "-fPIC", "-o", folder / name, "-x", "c", "-", "-lpam"], input=text, text=True,
+                       check=True)
     yield
     for name in SETS:
         (folder / name).unlink()
