@@ -31,6 +31,7 @@ def check(path: str, owner: int) -> Checked:
     except ConfigError as error:
         whole = error
     scratch = Config(path)
+    found.sizes[path] = None  # the first, in the order in which they count
     for file in [path, *_drop_ins(found, path, owner)]:
         _file(found, scratch, file, owner)
     if found.config is not None:

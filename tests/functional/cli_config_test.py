@@ -32,7 +32,8 @@ def conf(tmp_path: Path) -> Path:
 def test_check_without_files(command: Command) -> None:
     found = command.json("config", "check")
     assert found["valid"] and found["errors"] == found["overrides"] == found["unknown"] == []
-    assert [each["present"] for each in found["files"]] == [False, False]
+    assert [(each["path"], each["present"]) for each in found["files"]] == [
+        (str(command.config), False), (str(command.config.with_suffix(".d")), False)]
     assert "can be used" in command("config", "check").stdout
 
 
