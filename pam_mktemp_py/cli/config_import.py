@@ -38,7 +38,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}")
 @click.option("--write", "name", metavar="[NAME]", is_flag=False, flag_value="imported",
               help="Install it as the drop-in NAME.toml, imported.toml without a NAME. Put FILE first.")
 @click.option("--force", is_flag=True, help="Let --write replace a drop-in of that name.")
-@click.option("--dry-run", is_flag=True, help="Show what --write would change, and change nothing.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what --write would change, and change nothing.")
 @click.pass_obj
 def command(settings: Settings, file: str, form: str | None, name: str | None, force: bool, dry_run: bool) -> Report:
     """Read FILE, the namespace.conf of pam_namespace or the tmpdir.conf of pam_tmpdir, and print it as ours.

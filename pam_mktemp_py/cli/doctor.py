@@ -9,7 +9,11 @@ The keys of --json beside those that report.py names:
     checked            [{name about findings}]: each check, and how many findings it had
     effects            [{module where what}] of --full: what the modules do that really ran
     session            null if none was opened, else {code reason outcome why messages environment record usable
-                       mounts reached}, as pamstack/probe.py explains them
+                       mounts reached}: code and reason are PAM's answer; outcome is private, shared,
+                       failed-open, refused, off or not-reached, and why its reason; messages are what modules
+                       said to the user; environment is what PAM gives the session; record has the fields of the
+                       session's record; usable says for each variable "" or why the account itself could make
+                       no file there; mounts are the mount points that the session made
     needs_root         true: no session was opened, and what only root can see was not looked at
 """
 from __future__ import annotations
@@ -35,7 +39,7 @@ from pam_mktemp_py.linux.accounts import Account
               help="The PAM service to open a session through: a name in /etc/pam.d. Default: the first of sshd, "
                    "login, su-l, su, cron and the others whose session stack runs the module.")
 @click.option("--full", is_flag=True,
-              help="Run all session modules of the service, with all that they do, not only our line.")
+              help="Run all session modules of the service, with all that they do, not only this module's line.")
 @click.option("--timeout", metavar="SECONDS", type=click.FloatRange(0.1, 3600), default=30, show_default=True,
               help="How long the session may take to open and close; then its processes are killed.")
 @click.pass_obj
@@ -47,7 +51,7 @@ def command(settings: Settings, user: str | None, service: str | None, full: boo
     leaves only what any login of USER leaves: the directory and its plan. USER is by default who called sudo,
     else the caller.
 
-    By default only our line of the service's session stack is run, and its place in the stack is tried with
+    By default only the module's line of the service's session stack is run, and its place in the stack is tried with
     every other module replaced by pam_permit.so. With --full all session modules run, and what they do to the
     system they really do: pam_systemd registers a session with logind, pam_lastlog writes the record of last
     logins, pam_mkhomedir makes a home, pam_exec and pam_script run programs, pam_mount mounts, pam_motd may run

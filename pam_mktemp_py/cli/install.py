@@ -25,7 +25,8 @@ _WHY = {"kept": "the administrator's", "removed": "of an older version", "same":
 
 
 @click.command("install", short_help="Put the module, the planner and their companions in their places.")
-@click.option("--dry-run", is_flag=True, help="Show what would be written, replaced or removed, and change nothing.")
+@click.option("-n", "--dry-run", is_flag=True,
+              help="Show what would be written, replaced or removed, and change nothing.")
 @click.option("--destdir", metavar="DIR", default="", type=click.Path(),
               help="Put everything below DIR, to make a package of it. The files are those for /.")
 @click.option("--prefix", metavar="DIR", default=None, type=click.Path(),

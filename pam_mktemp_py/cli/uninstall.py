@@ -25,7 +25,7 @@ from pam_mktemp_py.sessions import records
 
 @click.command("uninstall", short_help="Take everything back: PAM's files first, then the pieces.")
 @click.option("--purge", is_flag=True, help="Remove the configuration and all state, too.")
-@click.option("--dry-run", is_flag=True, help="Show what would be changed and removed, and change nothing.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be changed and removed, and change nothing.")
 @click.pass_obj
 def command(settings: Settings, purge: bool, dry_run: bool) -> Report:
     """Disable the module everywhere, then remove what was installed.
