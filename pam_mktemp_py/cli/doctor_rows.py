@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +14,7 @@ from pam_mktemp_py.doctor.examine import look
 from pam_mktemp_py.doctor.finding import PROBLEM, Finding, Patient
 from pam_mktemp_py.pamstack.probe import Outcome
 
+TEXT = 96  # columns of a finding's text
 _GOOD = ("private", "shared", "off")
 
 
@@ -70,20 +72,24 @@ def _rows(outcome: Outcome) -> list[Row]:
     return rows
 
 
+def _wrapped(label: str, text: str, mark: str = "") -> list[Row]:
+    """One row for each line of a longer text; none for no text."""
+    pieces = textwrap.wrap(text, TEXT, break_long_words=False, break_on_hyphens=False)
+    return [Row("" if number else label, piece, "", mark if not number else "") for number, piece in enumerate(pieces)]
+
+
 def _findings(report: Report, checked: list[Checked], findings: list[Finding]) -> None:
     names = ", ".join(each.name for each in checked)
     for number, finding in enumerate(sorted(findings, key=lambda each: each.kind != PROBLEM), 1):
         mark = "bad" if finding.kind == PROBLEM else ""
         title = "Problem" if finding.kind == PROBLEM else "Note"
-        rows = [Row(title.lower(), finding.what, "", mark)]
-        rows += [Row(label, text) for label, text in
-                 (("where", finding.where), ("so", finding.why), ("do", finding.do)) if text]
+        rows = _wrapped(title.lower(), finding.what, mark)
+        for label, text in ("where", finding.where), ("so", finding.why), ("do", finding.do):
+            rows += _wrapped(label, text)
         rows += [Row("run", shlex.join(command)) for command in finding.commands]
         report.add(f"{number}. {finding.id}", *rows)
-    if not findings:
-        report.add("No findings", Row("checked", names))
-    elif not any(each.kind == PROBLEM for each in findings):
-        report.add("No problems", Row("checked", names))
+    if not any(each.kind == PROBLEM for each in findings):
+        report.add("No problems" if findings else "No findings", *_wrapped("checked", names))
     if report.settings.verbosity > 0:
         report.add("Checks", *(Row(each.name, f"{len(each.findings)} found" if each.findings else "nothing found",
                                    each.about, "" if each.findings else "good") for each in checked))

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pam_mktemp_py.doctor import (
-    cleaners, configuration, coverage, directory, environment, kernel, modules, ownline, plan, session, shells, slurm,
-    sudo, surroundings, units, variables,
+    cleaners, configuration, coverage, directory, environment, installation, kernel, modules, ownline, plan, session,
+    shells, slurm, sudo, surroundings, units, variables,
 )
 from pam_mktemp_py.doctor.finding import Finding, Patient
 
@@ -30,6 +30,7 @@ ALL: tuple[Check, ...] = (
     units.check,
     slurm.check,
     surroundings.check,
+    installation.check,
 )
 
 

@@ -150,6 +150,42 @@ def test_who_is_exempt(machine: Machine) -> None:
     assert f"user alice is in exempt_users ({CONFIG}:1)" in found["what"]
 
 
+def test_the_configuration_is_broken_before_the_first_login(machine: Machine) -> None:
+    configure("stage = 7\n")
+    document = run()
+    assert {"failed-open", "config-invalid"} <= ids(document)
+    assert "config check" in find(document, "failed-open")["do"]
+    configure("")
+    follow(find(document, "failed-open"))
+    assert not ids(run(), "problem")
+
+
+@pytest.mark.parametrize(("environment", "user"), [({"SUDO_USER": "alice"}, "alice"), ({"SUDO_USER": "nosuch"}, "root"),
+                                                   ({}, "root")])
+def test_whose_session_by_default(machine: Machine, environment: dict[str, str], user: str) -> None:
+    document = run(user="", env=CLEAN | environment)
+    assert document["user"] == document["session"]["record"]["user"] == user
+
+
+def text_of(*words: str, status: int) -> str:
+    """What a person sees, without notes on the standard error."""
+    done = subprocess.run(["pam-mktemp", *words], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (status, "")
+    assert all(len(line) <= 130 and line == line.rstrip() for line in done.stdout.splitlines()), done.stdout
+    return done.stdout
+
+
+def test_for_people(machine: Machine) -> None:
+    text = text_of("doctor", "alice", status=0)
+    assert "Session of alice through su-l, our line alone" in text and "No problems" in text or "No findings" in text
+    assert "checked" in text and "configuration" in text and "the account made and removed a file there" in text
+    assert "\nChecks\n" not in text and "\nChecks\n" in text_of("-v", "doctor", "alice", status=0)
+    os.chmod("/tmp", 0o777)
+    text = text_of("doctor", "alice", status=1)
+    assert "1. failed-open\n! problem  a session of alice" in text and "\n  run      chmod +t /tmp\n" in text
+    assert "No problems" not in text
+
+
 def test_side_effects_are_said_before_they_happen(machine: Machine) -> None:
     machine("su", [*PLAIN, LINE, "session optional pam_exec.so /usr/bin/touch /run/ran"])
     done = subprocess.run(["pam-mktemp", "doctor", "alice"], capture_output=True, text=True)
