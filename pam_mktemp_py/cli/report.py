@@ -111,7 +111,8 @@ def _lines(report: Report) -> Iterator[list[tuple[str, str]]]:
                 yield [(start, style), (value, style), ("  " if why and value else "", ""), (why, "dim")]
             else:
                 yield [(start, style), (value, style)]
-                yield [(" " * (width + 4) + why, "dim")]
+                if why:
+                    yield [(" " * (width + 4) + why, "dim")]
 
 
 def _styled(lines: list[list[tuple[str, str]]]) -> str:
