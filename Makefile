@@ -34,7 +34,7 @@ build/shims/%.o: shims/%.c Makefile
 -include $(OBJECTS:.o=.d)
 
 # From the help texts of the command, with the distribution's click.
-$(MANUAL) &: $(wildcard contrib/manual/* contrib/*.toml) CHANGELOG.md $(shell find pam_mktemp_py -name '*.py')
+$(MANUAL) &: $(wildcard contrib/manual/* contrib/manual/pages/*) CHANGELOG.md $(shell find pam_mktemp_py -name '*.py')
 	@$(PYTHON) -I -c 'import click' || { echo 'the manual needs click: apt-get install python3-click' >&2; exit 1; }
 	@mkdir -p build/manual build/completion
 	-@$(PYTHON) -I contrib/manual/build build >/dev/null 2>&1 # TEMPORARY: tolerated while the tree is in flux
