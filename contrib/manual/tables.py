@@ -1,8 +1,6 @@
 """The tables of the manual: configuration keys, messages of the log, findings of doctor."""
 from __future__ import annotations
 
-import json
-
 from roff import Marker, bold, escaped, item, line
 
 from pam_mktemp_py.config.keys import KEYS
@@ -35,9 +33,9 @@ def keys(marker: Marker) -> list[str]:
     for key in KEYS:
         first, *more = key.description.split("\n\n")
         body = marker.sentences(first, OURS)
-        for paragraph in [*more, f"Allowed: {key.allowed}."]:
+        for paragraph in [*more, f"Type: {key.type}. Allowed: {key.allowed}."]:
             body += [".IP", *marker.sentences(paragraph, OURS)]
-        body += [".br", "Default: " + bold(json.dumps(key.default)), ".IP", ".nf",
+        body += [".br", "Default: " + bold(key.default), ".IP", ".nf",
                  *(line(escaped(one, True)) for one in key.example.split("\n")), ".fi"]
         out += item(bold(key.name), body)
     return out

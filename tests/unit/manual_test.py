@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 from pam_mktemp_py.cli.main import COMMANDS, group
 from pam_mktemp_py.cli.settings import Settings
 from pam_mktemp_py.config.keys import KEYS
+from pam_mktemp_py.config.model import Config
 from pam_mktemp_py.doctor.catalogue import FINDINGS
 from pam_mktemp_py.messages import MESSAGES
 
@@ -138,6 +140,14 @@ def test_exit_statuses_are_told(built: Path) -> None:
 ])
 def test_tables_are_whole(built: Path, page: str, heading: str, names: list[str]) -> None:
     assert tags(section(built, page, heading)) == names
+
+
+def test_defaults_are_those_of_the_program(built: Path) -> None:
+    shown = re.findall(r"(?m)^Default: (.*)$", plain(section(built, "pam_mktemp.toml.5", "KEYS")))
+    config = Config("")
+    wanted = [dict(config.directories)["tmp"] if key.setting == "directories" else getattr(config, key.setting)
+              for key in KEYS]
+    assert [tomllib.loads(f"x = {value}")["x"] for value in shown] == wanted
 
 
 def test_examples_are_commands(built: Path) -> None:
