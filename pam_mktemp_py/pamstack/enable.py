@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from typing import TypedDict
 
 from pam_mktemp_py import log
 from pam_mktemp_py.errors import InstallError, StackError
@@ -59,8 +60,15 @@ def disable(services: list[str] | None, *, dry_run: bool = False) -> list[Change
     return changes
 
 
-def where_enabled() -> dict[str, bool | list[str]]:
-    """{"profile": whether pam-auth-update has it, "files": paths in /etc/pam.d that name our module}. OSError."""
+class Where(TypedDict):
+    """Whether pam-auth-update has our profile in its files, and the paths in /etc/pam.d that name our module."""
+
+    profile: bool
+    files: list[str]
+
+
+def where_enabled() -> Where:
+    """Where our module is named. OSError."""
     files = _naming()
     return {"profile": any(profile.managed(path) for path in files), "files": files}
 

@@ -69,7 +69,7 @@ def run(changes: list[Change], user: str, probe: Probe, written: bool) -> None:
         if outcome.code == 0 and outcome.reached and outcome.outcome not in ("failed-open", "refused"):
             continue
         what = {"not-reached": "our module is not reached", "failed-open": "the private directory cannot be had"}.get(
-            outcome.outcome, f"it is refused ({outcome.reason})")
+            outcome.outcome, "it is refused")
         raise StackError(f"{stack.PAM_D}/{service}", f"a session of {user} was tried, and {what}: {outcome.why}",
                          "the old files are in place" if written else "nothing was changed")
 

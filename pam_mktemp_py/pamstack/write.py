@@ -20,6 +20,12 @@ from pam_mktemp_py.errors import StackError
 from pam_mktemp_py.pamstack import checked
 from pam_mktemp_py.pamstack.checked import File
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Exchange = Callable[[int, str, str], None]
+
 NEW, OLD = ".pam-mktemp", ".pam-mktemp-old"
 MEANWHILE = "was changed by somebody else meanwhile"
 AGAIN = "nothing was changed; run it again"
@@ -64,11 +70,11 @@ def replaced(changes: list[Change]) -> Iterator[None]:
 
     One at a time, see lock.py.
     """
-    done: list[_Replacement] = []
+    done: list[Replacement] = []
     with contextlib.ExitStack() as stack:
         try:
             for change in changes:  # what fails for want of room fails before anything has changed
-                done.append(_Replacement(change))
+                done.append(Replacement(change))
                 stack.callback(done[-1].close)
             for each in done:
                 each.stage()
@@ -82,7 +88,7 @@ def replaced(changes: list[Change]) -> Iterator[None]:
             raise
 
 
-def _put_back(done: list[_Replacement], error: BaseException) -> None:
+def _put_back(done: list[Replacement], error: BaseException) -> None:
     for each in reversed(done):
         if not each.swapped:
             continue
@@ -108,7 +114,7 @@ def sweep(folder: str) -> None:
         os.close(at)
 
 
-class _Replacement:
+class Replacement:
     """One file on its way."""
 
     def __init__(self, change: Change) -> None:
@@ -141,12 +147,15 @@ class _Replacement:
         if made != File(self.change.after, was.uid, was.gid, was.mode, was.attributes):
             raise StackError(self.path, "its owner, mode or attributes cannot be kept", "nothing was changed")
 
-    def swap(self) -> None:
-        """Put the new file in the place of the old one, and see that it was the one that had been read."""
+    def swap(self, exchange: Exchange | None = None) -> None:
+        """Put the new file in the place of the old one, and see that it was the one that had been read.
+
+        `exchange` is rename.exchange or a stand-in. Where there is none, a second name keeps the old file.
+        """
         from pam_mktemp_py.linux import rename  # ctypes
         try:
             with self._named(_NO_EXCHANGE):
-                rename.exchange(self.at, self.new, self.name)
+                (exchange or rename.exchange)(self.at, self.new, self.name)
                 self.old = self.new
         except OSError as error:
             if error.errno not in _NO_EXCHANGE:

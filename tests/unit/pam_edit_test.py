@@ -24,7 +24,7 @@ def brings(line: Line) -> bool:
     ("@include common-session\n@include common-auth\n", f"@include common-session\n{LINE}\n@include common-auth\n"),
     (f"{UNIX}\nsession include common-session\naccount include common-session\n",
      f"{UNIX}\nsession include common-session\n{LINE}\naccount include common-session\n"),
-    (f"session optional a.so \\\n# x\n b\nauth required c.so\n",
+    ("session optional a.so \\\n# x\n b\nauth required c.so\n",
      f"session optional a.so \\\n# x\n b\n{LINE}\nauth required c.so\n"),
     ("auth required x.so\n@include common-auth\n", "auth required x.so\n@include common-auth\n"),
     ("", ""),
@@ -57,7 +57,8 @@ def test_remove(text: str, left: str) -> None:
     ("session\t[a=ok] pam_mktemp_py.so fail=closed\n", [], "session\t[a=ok] pam_mktemp_py.so \n"),
     ("-session optional \\\n pam_mktemp_py.so \\\n [a b]\n", ["fail=closed"],
      "-session optional pam_mktemp_py.so [a b] fail=closed\n"),
-    ("  SESSION  required /x/pam_mktemp_py.so\n", ["fail=closed"], "  SESSION  required /x/pam_mktemp_py.so fail=closed\n"),
+    ("  SESSION  required /x/pam_mktemp_py.so\n", ["fail=open"],
+     "  SESSION  required /x/pam_mktemp_py.so fail=open\n"),
 ])
 def test_arguments(text: str, arguments: list[str], after: str) -> None:
     assert edit.add(text, arguments, brings) == after

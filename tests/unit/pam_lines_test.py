@@ -51,7 +51,8 @@ def test_words(text: str, line: Line) -> None:
 
 
 @pytest.mark.parametrize(("text", "trouble"), [
-    (f"{ECHO}\r", "carriage return"), (f"{ECHO} \0 x", "NUL"), (f"{ECHO} \\", "backslash"), (f"{ECHO} \\\n", "backslash"),
+    (f"{ECHO}\r", "carriage return"), (f"{ECHO} \0 x", "NUL"),
+    (f"{ECHO} \\", "backslash"), (f"{ECHO} \\\n", "backslash"),
     (f"{ECHO} \\\n# x\n\n", "backslash"), ("sessions a b", "'sessions' is no type"), ("session\fa b c", "is no type"),
     ("session optional", "missing"), ("session", "missing"), ("@include", "names no file"), ("@includes a", "no type"),
     ("--session optional x", "no type"), ("session [a=b pam_x.so", "missing"), ("\f", "no type"),

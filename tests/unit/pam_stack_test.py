@@ -16,8 +16,6 @@ def modules(folder: Path, service: str) -> list[str]:
     return [entry.line.trouble or entry.module for entry in stack.session(service, str(folder), "/nowhere")]
 
 
-
-
 def write(folder: Path, **files: str) -> None:
     """name="text" with / for newlines."""
     for name, text in files.items():
@@ -25,7 +23,8 @@ def write(folder: Path, **files: str) -> None:
 
 
 def test_order_through_includes(tmp_path: Path) -> None:
-    write(tmp_path, su="session required a; @include common; account required no; session substack sub; session required z",
+    write(tmp_path, su="session required a; @include common; account required no; session substack sub; "
+          "session required z",
           common="auth required no; session optional b", sub="session optional c")
     assert modules(tmp_path, "su") == ["a", "b", "c", "z"]
     assert modules(tmp_path, "SU") == ["a", "b", "c", "z"]  # pam_start makes it lower case

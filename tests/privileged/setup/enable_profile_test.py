@@ -146,7 +146,8 @@ def test_line_of_ours_already_there() -> None:
 def test_a_jump_over_the_shared_lines_is_refused() -> None:
     """One line more, and it would land before its goal."""
     (PAM_D / "jumps").write_text("auth required pam_permit.so\nsession [success=6 default=ignore] pam_permit.so\n"
-                                 "@include common-session\nsession required pam_deny.so\nsession required pam_permit.so\n")
+                                 "@include common-session\nsession required pam_deny.so\n"
+                                 "session required pam_permit.so\n")
     said = refused("enable")
     assert "/etc/pam.d/jumps:2: jumps over the line of ours" in said
     done("enable", "-s", "jumps", "-u", "nobody")

@@ -161,7 +161,8 @@ def test_account_that_is_tried(carol: None) -> None:
 
 
 def test_completion() -> None:
-    for words, expected in (("enable --service runu", "runuser"), ("disable -s runu", "runuser"), ("enable -u nobo", "nobody")):
+    for words, expected in (("enable --service runu", "runuser"), ("disable -s runu", "runuser"),
+                            ("enable -u nobo", "nobody")):
         found = command(COMP_WORDS=f"pam-mktemp {words}", COMP_CWORD=str(len(words.split())),
                         _PAM_MKTEMP_COMPLETE="bash_complete").stdout
         assert f"plain,{expected}\n" in found

@@ -16,8 +16,8 @@ LONG = "x" * 500
 SHOWN = 500  # pam_echo says at most 512 bytes
 SERVICE = "pam-mktemp-test"
 HEAD = "auth required pam_permit.so"
-PIECES = [ECHO, ECHO, f"-{ECHO}", "SESSION Optional [pam_echo.so]", "\n", "\n", "\n", " a", " b ", "\\\n", " \\ \n", "\n# c",
-          "#", "\t", "\r", "\f", "[x y]", " [p\\] q]", "\n@include two", "\nsession include two", "\n@INCLUDE [two]",
+PIECES = [ECHO, ECHO, f"-{ECHO}", "SESSION Optional [pam_echo.so]", "\n", "\n", "\n", " a", " b ", "\\\n", " \\ \n",
+          "\n# c", "#", "\t", "\r", "\f", "[x y]", " [p\\] q]", "\n@include two", "\nsession include two", "\n@INCLUDE [two]",
           "\nsession substack two", "\n\n", "\\", LONG]
 
 
@@ -59,17 +59,18 @@ def test_random_files(pam_service: Write) -> None:
 
 
 @pytest.mark.parametrize("text", [
-    f"{ECHO} a\r\n{ECHO} b", f"{ECHO} a \0 b\n", f"{ECHO} a\\", f"{ECHO} a\\\n", "@include", "@include none", f"@includes two\n{ECHO} a",
-    f"{ECHO} {LONG}{LONG} a b c d e f g h", f"session include {SERVICE}", f"@include {SERVICE}",
-    f"session\foptional pam_echo.so a\n{ECHO} b", "session required", "session include none",
-    f"#{LONG}{LONG}{LONG} {ECHO}\n{ECHO} a",
+    f"{ECHO} a\r\n{ECHO} b", f"{ECHO} a \0 b\n", f"{ECHO} a\\", f"{ECHO} a\\\n", f"{ECHO} {LONG}{LONG} a b c d e f g h",
+    f"#{LONG}{LONG}{LONG} {ECHO}\n{ECHO} a", "@include", "@include none", f"@includes two\n{ECHO} a",
+    f"session include {SERVICE}", f"@include {SERVICE}", "session include none", "session required",
+    f"session\foptional pam_echo.so a\n{ECHO} b",
 ])
 def test_troubles_are_real(pam_service: Write, text: str) -> None:
     """What pamstack calls trouble does not run as it was meant: a word is lost, a line, the session or the host."""
     write(pam_service, "two", f"{ECHO} two")
     write(pam_service, SERVICE, f"{HEAD}\n{text}")
     assert any(entry.line.trouble for entry in stack.session(SERVICE))
-    done = subprocess.run(["pamtester", SERVICE, "root", "authenticate", "open_session"], capture_output=True, timeout=20)
+    done = subprocess.run(["pamtester", SERVICE, "root", "authenticate", "open_session"], capture_output=True,
+                          timeout=20)
     meant = text.replace("\r", "").replace("\f", " ").replace("\\", "").replace("\0", "")
     write(pam_service, SERVICE, f"{HEAD}\n{meant}")
     assert done.returncode != 0 or ran() != [line for line in done.stdout.decode("latin-1").split("\n")

@@ -44,7 +44,7 @@ def refused(*words: str, status: int = 1, **options: str) -> str:
 
 
 def state(folder: Path = PAM_D, hidden: bool = True) -> State:
-    """Of each file: content or link, owner, group, mode, attributes. Without `hidden` not those that begin with a dot."""
+    """Of each file: content or link, owner, group, mode, attributes. `hidden`: also those that begin with a dot."""
     found: State = {}
     for name in sorted(os.listdir(folder)):
         if name.startswith(".") and not hidden:
