@@ -20,11 +20,10 @@ AT_BOOT = ("/etc/rc.local", "/etc/rc.d/rc.local", "/etc/boot.local")
 WHY = "it removes directories that open sessions use, and what lies in them"
 _PROGRAM = re.compile(r"(?:^|[\s;&|(`/])(find|rm|tmpwatch|tmpreaper|stmpclean)(?=\s)")
 _DELETES = re.compile(r"-delete\b|-exec(?:dir)?\s+(?:\S*/)?(?:rm|unlink|rmdir)\b|xargs.*\brm\b")
-_INSERTS = {  # behind the program's name, or behind find's paths
-    "find": (r"(find[[:space:]]+(-[HLP][[:space:]]+)*([^-(!][^[:space:]]*[[:space:]]+)+)",
-             r"\1-not -path '/tmp/.private*' "),
-    "tmpwatch": (r"\btmpwatch([[:space:]])", r"tmpwatch --exclude=/tmp/.private\1"),
-    "tmpreaper": (r"\btmpreaper([[:space:]])", r"tmpreaper --protect /tmp/.private\1"),
+_INSERTS = {  # what stands before, and what is put behind it
+    "find": ("find[[:space:]]+(-[HLP][[:space:]]+)*([^-(!][^[:space:]]*[[:space:]]+)+", "-not -path '/tmp/.private*' "),
+    "tmpwatch": ("tmpwatch[[:space:]]", "--exclude=/tmp/.private "),
+    "tmpreaper": ("tmpreaper[[:space:]]", "--protect /tmp/.private "),
 }
 
 
@@ -78,7 +77,7 @@ def _script(path: str, kind: str) -> Iterator[Finding]:
                           "nothing, if that is meant", (), NOTE)
             continue
         pattern, text = _INSERTS.get(program, ("", ""))
-        command = tools.edit(path, f"{first},{last}s#{pattern}#{text}#") if pattern \
+        command = tools.edit(path, f"{first},{last}s#{pattern}#&{text}#") if pattern \
             else tools.comment_out(path, first, last)
         yield Finding("cleaner-touches", f"{program} cleans /tmp, and does not leave out /tmp/.private",
                       f"{path}:{first}", WHY, "leave out /tmp/.private" if pattern else "take the line out",

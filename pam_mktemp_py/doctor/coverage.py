@@ -77,7 +77,7 @@ def _broken(patient: Patient) -> Iterator[Finding]:
     found = {entry.where: entry for entries in patient.stacks.values() for entry in entries if entry.line.trouble}
     for where, entry in found.items():
         crlf = any(line.endswith("\r") for line in tools.read(entry.file))
-        mend = tools.edit(entry.file, "s/\\r$//") if crlf else tools.comment_out(
+        mend = tools.edit(entry.file, "s/[[:cntrl:]]$//") if crlf else tools.comment_out(
             entry.file, entry.line.first, entry.line.last)
         yield Finding("pam-file-broken", f"the line {entry.line.trouble}", where,
                       "libpam fails here, and with it the logins of every service that reads the file",

@@ -43,8 +43,7 @@ def _controls(entries: list[Entry]) -> Iterator[Finding]:
             continue
         does = actions(entry.line.control)
         usual = does.get("default", "ignore")
-        mended = tools.edit(entry.file, f"{entry.line.first}s/(session[[:space:]]+)(\\[[^]]*\\]|[^[:space:]]+)/"
-                            f"\\1{CONTROL}/I")
+        mended = tools.edit(entry.file, f"{entry.line.first}s/{tools.literal(entry.line.control)}/{CONTROL}/")
         commands = (mended,) if entry.line.first == entry.line.last else ()
         do = f"make it {CONTROL}"
         if does.get("module_unknown", usual) not in ("ignore", "ok"):
@@ -87,16 +86,16 @@ def _ends(entries: list[Entry]) -> Iterator[Finding]:
                           f"our module at {ours.where} then does not run",
                           "make it optional, or done into ok: the rest of the stack then runs too",
                           (tools.edit(entry.file, f"{entry.line.first},{entry.line.last}"
-                                      "s/\\bsufficient\\b/optional/;s/=done\\b/=ok/g"),))
+                                      "s/sufficient/optional/;s/=done/=ok/g"),))
         elif does.isdigit() and index + int(does) >= at and not nested:
             yield _jump(entry, ours)
 
 
 def _jump(entry: Entry, ours: Entry) -> Finding:
     first, last = entry.line.first, ours.line.last
-    text = (tools.read(ours.file)[last - 1:last] or [""])[0].replace("\\", "\\\\")
+    text = (tools.read(ours.file)[last - 1:last] or [""])[0].strip()
     # pam-auth-update would not know its own file again.
-    movable = entry.file == ours.file and ours.line.first == last and "/common-" not in ours.file
+    movable = entry.file == ours.file and ours.line.first == last and "/common-" not in ours.file and "\\" not in text
     return Finding("stack-jumps-over", f"{entry.module} jumps over our line when it succeeds", entry.where,
                    f"our module at {ours.where} then does not run", "let our line stand before it",
-                   (tools.edit(ours.file, f"{first}i\\{text}", f"{last}{{/{MODULE}/d}}"),) if movable else ())
+                   (tools.edit(ours.file, f"{first}i {text}", f"{last}{{/{MODULE}/d}}"),) if movable else ())

@@ -11,7 +11,7 @@ from pam_mktemp_py.doctor import tools
 from pam_mktemp_py.doctor.finding import NOTE, Finding, Patient
 
 SUDOERS = "/etc/sudoers"
-SECURE_PATH = 'Defaults secure_path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"'
+SECURE_PATH = "Defaults secure_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MENDED = "/etc/sudoers.d/zz-pam-mktemp-"
 
 
@@ -68,21 +68,23 @@ def _findings(binding: str, options: dict[str, Any], patient: Patient) -> Iterat
     mine = binding in ("", f":{patient.account.name}")
     if options.get("env_reset") is False:
         yield _kept("sudo-no-env-reset", f"Defaults{binding} !env_reset: sudo keeps the caller's variables",
-                    f"Defaults{binding} env_reset", "env-reset", binding, mine)
+                    ["env_reset"], binding, mine)
     kept = [item for item in options.get("env_keep") or []
             if any(fnmatch.fnmatchcase(name, item.partition("=")[0]) for name in names)]
     if kept:
         yield _kept("sudo-keeps", f"Defaults{binding} env_keep has {' '.join(kept)}",
-                    f'Defaults{binding} env_keep -= "{" ".join(kept)}"', "env-keep", binding, mine)
+                    [f"env_keep -= {item}" for item in kept], binding, mine)
 
 
-def _kept(id: str, what: str, line: str, name: str, binding: str, mine: bool) -> Finding:
-    both = [line] if not binding else [line, line.replace("Defaults:", "Defaults>", 1)]  # see _binding()
+def _kept(id: str, what: str, settings: list[str], binding: str, mine: bool) -> Finding:
+    bindings = dict.fromkeys([binding, binding.replace(":", ">", 1)])  # see _binding()
+    lines = [f"Defaults{each} {setting}" for each in bindings for setting in settings]
     # Of a user's own variables libc itself drops TMPDIR in setuid programs; the others stay, so they disagree.
     return Finding(id, what, SUDOERS,
                    "what runs as the other account gets the caller's variables, which it cannot use; if it is root, "
                    "its files lie in the caller's directory",
-                   f"take it out with visudo, or have a later file say: {line}", _written(name, *both) if mine else ())
+                   f"take it out with visudo, or have a later file say: {', '.join(lines)}",
+                   _written(id.removeprefix("sudo-"), *lines) if mine and '"' not in "".join(lines) else ())
 
 
 def _written(name: str, *lines: str) -> tuple[tools.Command, ...]:

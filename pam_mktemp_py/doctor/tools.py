@@ -83,10 +83,13 @@ def _any(names: Iterable[str]) -> str:
     return "(" + "|".join(map(re.escape, names)) + ")"
 
 
+# The commands hold no backslash and no newline: as text of unknown origin they are shown escaped, and a person who
+# copies one would copy two.
+
 def comment_out(path: str, first: int, last: int = 0, holding: str = "") -> Command:
     """Makes comments of these lines; of a single one only while it holds a word: another's advice may move it."""
     if holding and last in (0, first):
-        return edit(path, f"{first}{{/{re.escape(holding).replace('/', '.')}/s/^/# /}}")
+        return edit(path, f"{first}{{/{literal(holding)}/s/^/# /}}")
     return edit(path, f"{first},{last or first}s/^/# /")
 
 
@@ -95,10 +98,15 @@ def edit(path: str, *scripts: str) -> Command:
     return ("sed", "--follow-symlinks", "-E", "-i", *(word for script in scripts for word in ("-e", script)), path)
 
 
+def literal(text: str) -> str:
+    """An extended expression for this text; what cannot be said without a backslash matches any character."""
+    return re.sub(r"[^\w =:-]", lambda found: "." if found[0] in "^\\/" else f"[{found[0]}]", text)
+
+
 def create(path: str, *lines: str) -> Command:
-    """Writes a file of these lines."""
-    text = "\\n".join(line.replace("\\", "\\\\").replace('"', '\\"') for line in lines)
-    return ("awk", f'BEGIN {{ print "{text}" > "{path}" }}')
+    """Writes a file of these lines, which hold neither double quotes nor backslashes."""
+    prints = "; ".join(f'print "{line}" > "{path}"' for line in lines)
+    return ("awk", f"BEGIN {{ {prints} }}")
 
 
 def as_account(account: Account, command: Command) -> Command:

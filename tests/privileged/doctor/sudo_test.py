@@ -18,7 +18,7 @@ RULES = Path("/etc/sudoers.d/rules")
 def sudoers(machine: Callable[..., Path], put: Callable[..., Path]) -> Callable[[str], Path]:
     """sudoers("Defaults !env_reset") adds a file; what the advice writes is gone with the test."""
     capabilities.need(capabilities.have("sudo") and capabilities.have("cvtsudoers"), "sudo")
-    for name in ("env-reset", "env-keep", "secure-path"):
+    for name in ("no-env-reset", "keeps", "secure-path"):
         put(f"/etc/sudoers.d/zz-pam-mktemp-{name}", "").unlink()
     return lambda text: put(RULES, f"alice ALL=(ALL) NOPASSWD: ALL\n{text}\n", 0o440)
 
