@@ -1,16 +1,18 @@
 """Putting the pieces in their places: `make install` and `pam-mktemp install`. Standard library only.
 
-What an upgrade must not do is refuse a login that happens meanwhile. The module verifies a plan and asks
-the planner for a new one when it cannot read it; so what counts is which planner answers which module:
+What an upgrade must not do is refuse a login that happens meanwhile, nor one of a module that was loaded
+before: in a login under way, or in a daemon. The module verifies its plan, and asks the planner for another
+when it cannot use it. Both change places together, two renames apart, while no planner runs
+(staging.no_planner): none imports half of another version, and a login that needs one waits for the new one.
+With one format of plans that is all. A next one, N, leaves no moment in which somebody's plan cannot be read,
+in both directions, if
 
-- Both are replaced together, two renames apart, while no planner runs (staging.no_planner): a planner never
-  imports half of another version, and a login that needs one waits for the new one.
-- The planner first, then the module. A module may already be loaded, in a login that is under way or in a
-  daemon; it is then an old one that asks the new planner. So a planner must write what an old module can
-  read: the plan's format 1 unless it is asked for more, by a word behind CONFIG, and a planner passes over
-  words that it does not know (planner.py). A plan of a version that the module does not know is made anew
-  by the machine's planner; a module that cannot read even that follows its failure policy. That is left
-  only for going back to a version whose planner cannot write what a loaded module reads.
+- the module reads formats N - 1 and N, and asks with the word format=N behind CONFIG;
+- the planner passes over words that it does not know (planner.py does), writes the oldest format that it can
+  unless it was told one, and when told serves no other login: a module that waits may be of another version.
+
+Whatever lies in /run: a plan of an unknown format is made anew by the machine's planner. A module that cannot
+read what its planner writes follows its failure policy.
 """
 from __future__ import annotations
 

@@ -9,6 +9,8 @@ import grp
 import os
 import pwd
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -151,7 +153,10 @@ def _interpreter(python: str) -> Iterator[Trouble]:
     if not os.path.isfile(python) or not os.access(python, os.X_OK):
         yield Trouble("interpreter", python, "is not there, or cannot be run", missing=True)
         return
-    library = f"{os.path.dirname(os.path.dirname(os.path.realpath(python)))}/lib/{_version_name(python)}"
+    library = _library(python)
+    if not library:
+        yield Trouble("interpreter", python, "cannot be run", missing=True)
+        return
     for path in (python, library):
         if found := fault(path):
             yield Trouble("interpreter", path, str(found), fault=found)
@@ -164,10 +169,17 @@ def _interpreter(python: str) -> Iterator[Trouble]:
                 return
 
 
-def _version_name(python: str) -> str:
-    """python3.11: the name of the folder of its library. Debian's python3 is a link that says it."""
-    name = os.path.basename(os.path.realpath(python))
-    return name if name.startswith("python3.") else os.path.basename(os.path.dirname(os.__file__))
+def _library(python: str) -> str:
+    """The folder of the interpreter's standard library; "" if it cannot be run."""
+    if os.path.realpath(sys.executable) == os.path.realpath(python):
+        return os.path.dirname(os.__file__)
+    try:
+        done = subprocess.run([python, "-I", "-S", "-B", "-c", "import os; print(os.path.dirname(os.__file__))"],
+                              capture_output=True, text=True, cwd="/", stdin=subprocess.DEVNULL, timeout=20,
+                              env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"})
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.rstrip("\n") if done.returncode == 0 else ""
 
 
 def _user(uid: int) -> str:

@@ -23,7 +23,7 @@ class Remain:
 
 
 def remaining(base: str = paths.BASE) -> list[Remain]:
-    """The directories below /tmp/.private, and what was moved aside (.aside) if anything. Needs root; OSError."""
+    """The directories below /tmp/.private, and what was moved aside (.aside, .bad) if anything. Needs root; OSError."""
     private = f"{os.path.realpath(base)}/{paths.PRIVATE}"
     try:
         if not stat.S_ISDIR(os.lstat(private).st_mode):
@@ -31,8 +31,8 @@ def remaining(base: str = paths.BASE) -> list[Remain]:
         names = sorted(os.listdir(private))
     except FileNotFoundError:
         return []
-    found = [_measured(f"{private}/{name}") for name in names if name == ".aside" or not name.startswith(".")]
-    return [one for one in found if one.files or not one.path.endswith("/.aside")]
+    found = [_measured(f"{private}/{name}") for name in names]
+    return [one for one in found if one.files or "/." not in one.path[len(private):]]
 
 
 def _measured(path: str) -> Remain:
