@@ -204,4 +204,5 @@ def _alone(what: str, dry_run: bool) -> Iterator[None]:
     with lock.held(what):
         for folder in (stack.PAM_D, profile.STATE):
             write.sweep(folder)
+        profile.sweep()
         yield

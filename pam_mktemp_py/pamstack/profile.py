@@ -24,6 +24,7 @@ WORK = "/run"  # where only root can make anything
 TYPES = ("session", "session-noninteractive")
 ALL_TYPES = ("auth", "account", "password", *TYPES)
 SECONDS = 60
+_PREFIX = "pam-mktemp-profile-"
 _DEBCONF = """Config: config
 Templates: templates
 
@@ -93,9 +94,16 @@ def off() -> list[Change]:
     return [change for change in changes if change.before != change.after]
 
 
+def sweep() -> None:
+    """Remove the copies of runs that were killed. OSError."""
+    for name in os.listdir(WORK):
+        if name.startswith(_PREFIX) and not os.path.exists(f"/proc/{name.removeprefix(_PREFIX).split('-')[0]}"):
+            shutil.rmtree(f"{WORK}/{name}")
+
+
 def _computed(before: dict[str, bytes]) -> dict[str, bytes]:
     """What pam-auth-update makes of a copy."""
-    work = tempfile.mkdtemp(prefix="pam-mktemp-profile-", dir=WORK)  # 0700
+    work = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=WORK)  # 0700
     try:
         for folder in (stack.PAM_D, STATE, PROFILES):
             os.makedirs(work + folder)

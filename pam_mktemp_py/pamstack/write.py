@@ -81,8 +81,10 @@ def replaced(changes: list[Change]) -> Iterator[None]:
             for each in done:
                 each.swap()
             yield
-            for each in done:
+            for each in done:  # all of them, before one can no longer be put back
                 each.settle()
+            for each in done:
+                each.swapped = False
         except BaseException as error:
             _put_back(done, error)
             raise
@@ -94,7 +96,7 @@ def _put_back(done: list[Replacement], error: BaseException) -> None:
             continue
         try:
             each.back()
-            log.say("put-back", f"{each.path}: is as it was before, because: {error}", log.WARNING)
+            log.say("put-back", f"{each.path}: is as it was before, because: {str(error) or type(error).__name__}", log.WARNING)
         except (StackError, OSError) as worse:  # the others shall be put back nevertheless
             log.say("put-back", f"{each.path}: could not be put back: {worse}", log.ERROR)
 
@@ -169,9 +171,8 @@ class Replacement:
         os.fsync(self.at)
 
     def settle(self) -> None:
-        """The old file is no longer needed, unless one who had it open has written to it."""
+        """The old file is no longer needed, unless one who had it open has written to it: StackError."""
         self._unchanged()
-        self.swapped = False
 
     def back(self) -> None:
         """Put the old file back, unless somebody has written over the new one since."""

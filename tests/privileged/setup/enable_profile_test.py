@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -152,6 +153,15 @@ def test_a_jump_over_the_shared_lines_is_refused() -> None:
     assert "/etc/pam.d/jumps:2: jumps over the line of ours" in said
     done("enable", "-s", "jumps", "-u", "nobody")
     done("disable", "-s", "jumps")
+
+
+def test_copies_of_killed_runs_are_removed() -> None:
+    gone, alive = Path("/run/pam-mktemp-profile-4194305-x"), Path(f"/run/pam-mktemp-profile-{os.getpid()}-x")
+    for folder in (gone, alive):
+        (folder / "etc").mkdir(parents=True)
+    done("enable")
+    assert (gone.exists(), alive.exists()) == (False, True)
+    shutil.rmtree(alive)
 
 
 def test_no_debian() -> None:

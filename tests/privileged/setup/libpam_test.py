@@ -17,8 +17,8 @@ SHOWN = 500  # pam_echo says at most 512 bytes
 SERVICE = "pam-mktemp-test"
 HEAD = "auth required pam_permit.so"
 PIECES = [ECHO, ECHO, f"-{ECHO}", "SESSION Optional [pam_echo.so]", "\n", "\n", "\n", " a", " b ", "\\\n", " \\ \n",
-          "\n# c", "#", "\t", "\r", "\f", "[x y]", " [p\\] q]", "\n@include two", "\nsession include two", "\n@INCLUDE [two]",
-          "\nsession substack two", "\n\n", "\\", LONG]
+          "\n# c", "#", "\t", "\r", "\f", "[x y]", " [p\\] q]", "\n@include two", "\nsession include two",
+          "\n@INCLUDE [two]", "\nsession substack two", "\n\n", "\\", LONG]
 
 
 def ran(service: str = SERVICE) -> list[str] | None:

@@ -77,6 +77,22 @@ def test_put_back_for_real() -> None:
     assert state() == before
 
 
+def test_one_of_two_was_written_to_at_the_last_moment() -> None:
+    """Then the other is put back too."""
+    cron = (PAM_D / "cron").read_bytes()
+
+    def edit(now: bool) -> Outcome:
+        if now:
+            old, = (path for path in PAM_D.iterdir() if path.name.startswith(".su."))
+            old.write_bytes(old.read_bytes() + b"# by hand\n")
+        return FINE
+
+    with pytest.raises(StackError, match="/etc/pam.d/su: was changed by somebody else meanwhile"):
+        enable.enable(["cron", "su"], arguments=[], user="nobody", probe=trying(edit))
+    assert (PAM_D / "cron").read_bytes() == cron
+    assert SU.read_text().endswith("# by hand\n") and ours("su") == []
+
+
 @pytest.mark.parametrize("in_place", [True, False])
 @pytest.mark.parametrize("written", [False, True])
 def test_an_editor_at_the_same_moment(in_place: bool, written: bool) -> None:
@@ -154,6 +170,7 @@ def test_killed() -> None:
             done(words)
             assert (state(), state(SAVED)) == wanted  # and nothing hidden is left
     calls = ("fchmod", "fsync", "renameat2", "unlinkat")
+    assert not [name for name in os.listdir("/run") if "profile" in name]
     assert hit >= {(call, words) for call in calls for words in ("enable", "disable")}
 
 
