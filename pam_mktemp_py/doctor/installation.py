@@ -14,7 +14,8 @@ from pam_mktemp_py.pamstack import pieces, places
 from pam_mktemp_py.pamstack.pieces import LIBDIR, PYTHON, Manifest
 from pam_mktemp_py.pamstack.places import Trouble
 
-RENEW = (("pam-mktemp", "install"),)
+Commands = tuple[tuple[str, ...], ...]
+RENEW: Commands = (("pam-mktemp", "install"),)
 RENEWED = "run: pam-mktemp install"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -71,7 +72,7 @@ def _exposed(trouble: Trouble, manifest: Manifest | None) -> Finding:
                    trouble.path, who, first + after, commands)
 
 
-def _from_sources(manifest: Manifest | None) -> tuple[str, tuple[tuple[str, ...], ...]]:
+def _from_sources(manifest: Manifest | None) -> tuple[str, Commands]:
     """What installs from the sources; as a command only if they are where root alone can write."""
     origin = manifest.origin if manifest else ""
     if origin and os.path.isfile(f"{origin}/Makefile") and not places.root_only(origin):
@@ -144,6 +145,7 @@ def _command(manifest: Manifest) -> Iterator[Finding]:
                       "it may be of another version, and shows what logins do not do",
                       f"remove it, with pip if pip has put it there: rm {first}", (("rm", first),))
     if os.path.realpath(_PACKAGE) != os.path.realpath(f"{LIBDIR}/{pieces.PACKAGE}"):
-        other = "" if manifest.version == __version__ else f", of another version ({__version__}, not {manifest.version})"
-        yield Finding("package-elsewhere", f"this doctor is not the installed one{other}", _PACKAGE,
+        same = manifest.version == __version__
+        yield Finding("package-elsewhere", "this doctor is not the installed one"
+                      + ("" if same else f", of another version ({__version__}, not {manifest.version})"), _PACKAGE,
                       "what it says about plans may not be what logins do", f"run: {ours} doctor", kind=NOTE)

@@ -34,8 +34,8 @@ def make_install(**options: Any) -> subprocess.CompletedProcess[str]:
 
 def ours(*words: str, status: int = 0, **options: Any) -> subprocess.CompletedProcess[str]:
     """pam-mktemp WORDS, with this exit status."""
-    done = subprocess.run(["pam-mktemp", *words], capture_output=True, text=True, timeout=100, cwd="/", env=accounts.CLEAN,
-                          **options)
+    done = subprocess.run(["pam-mktemp", *words], capture_output=True, text=True, timeout=100, cwd="/",
+                          env=accounts.CLEAN, **options)
     assert done.returncode == status, done.stdout + done.stderr
     return done
 

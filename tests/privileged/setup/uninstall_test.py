@@ -100,8 +100,7 @@ def test_purge(before: Pam) -> None:
 
 def test_what_remains_is_named_and_its_commands_remove_it(before: Pam) -> None:
     add_line("su")
-    done = su("alice", "dd if=/dev/zero of=$TMPDIR/big bs=1024 count=300 2>/dev/null; mkdir $TMPDIR/a; ln -s / $TMPDIR/l")
-    assert done.returncode == 0
+    assert su("alice", "cd $TMPDIR && head -c 307200 /dev/zero > big && mkdir a && ln -s / l").returncode == 0
     found = ask("uninstall", "--purge")
     [one] = found["remaining"]
     assert one["path"] == "/tmp/.private/alice" and one["files"] == 4 and 300 << 10 <= one["bytes"] < 320 << 10
@@ -132,7 +131,8 @@ def test_what_was_changed_since_is_kept_and_named(before: Pam) -> None:
 
 def test_an_open_session_goes_on(before: Pam) -> None:
     add_line("su")
-    with subprocess.Popen(["su", "-s", "/bin/sh", "alice", "-c", "echo; read x; echo hello > $TMPDIR/f && cat $TMPDIR/f"],
+    script = "echo; read x; echo hello > $TMPDIR/f && cat $TMPDIR/f"
+    with subprocess.Popen(["su", "-s", "/bin/sh", "alice", "-c", script],
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=CLEAN, cwd="/") as session:
         assert session.stdin and session.stdout
         session.stdout.readline()
