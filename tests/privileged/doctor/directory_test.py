@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.privileged.directories import tool
-from tests.privileged.doctor.doctor import USER, assert_cured, find, ids, run
+from tests.privileged.doctor.doctor import USER, assert_cured, find, ids, run, shown
 from tests.sandbox import accounts, capabilities
 
 PRIVATE = Path("/tmp/.private")
@@ -48,8 +48,7 @@ def test_the_flag(machine: Machine) -> None:
     subprocess.run(["chattr", "-a", PRIVATE], check=True)  # a fresh plan does not notice it
     assert_cured("not-append-only")
     subprocess.run(["chattr", "-a", PRIVATE], check=True)
-    done = subprocess.run(["setpriv", "--bounding-set", "-linux_immutable", "--inh-caps", "-linux_immutable",
-                           "pam-mktemp", "doctor", USER], capture_output=True, text=True)
+    done = shown("doctor", USER, before=["setpriv", "--bounding-set=-linux_immutable", "--inh-caps=-linux_immutable"])
     assert done.returncode == 0 and "CAP_LINUX_IMMUTABLE is missing" in done.stdout, done.stdout
 
 

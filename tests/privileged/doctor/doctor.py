@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,12 @@ def run(*words: str, user: str = USER, status: int | None = None, **options: Any
     assert done.returncode == wanted, (done.returncode, document["findings"], done.stderr)
     assert "Traceback" not in done.stderr
     return document
+
+
+def shown(*words: str, before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    """`pam-mktemp WORDS...` as a person sees it; `before` is a command that runs it."""
+    command = [*before, "pam-mktemp", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd="/", env=CLEAN)
 
 
 def ids(document: Any, kind: str = "") -> set[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.privileged.doctor.doctor import LINE, PLAIN, assert_cured, find, follow, ids, run
+from tests.privileged.doctor.doctor import LINE, PLAIN, assert_cured, find, follow, ids, run, shown
 from tests.privileged.logins.session import CONFIG, all_four, away, configure
 from tests.sandbox.accounts import CLEAN
 
@@ -32,7 +32,7 @@ def test_nothing_is_wrong(machine: Machine) -> None:
 
 def test_the_service_can_be_chosen(machine: Machine) -> None:
     assert run("--service", "su")["session"]["record"]["service"] == "su"
-    done = subprocess.run(["pam-mktemp", "doctor", "alice", "-s", "nosuch"], capture_output=True, text=True)
+    done = shown("doctor", "alice", "-s", "nosuch")
     assert done.returncode == 1 and "/etc/pam.d/nosuch: there is no such service" in done.stderr
     assert run("--service", "sshd")["session"] is None
 
@@ -169,7 +169,7 @@ def test_whose_session_by_default(machine: Machine, environment: dict[str, str],
 
 def text_of(*words: str, status: int) -> str:
     """What a person sees, without notes on the standard error."""
-    done = subprocess.run(["pam-mktemp", *words], capture_output=True, text=True)
+    done = shown(*words)
     assert (done.returncode, done.stderr) == (status, "")
     assert all(len(line) <= 130 and line == line.rstrip() for line in done.stdout.splitlines()), done.stdout
     return done.stdout
@@ -188,9 +188,9 @@ def test_for_people(machine: Machine) -> None:
 
 def test_side_effects_are_said_before_they_happen(machine: Machine) -> None:
     machine("su", [*PLAIN, LINE, "session optional pam_exec.so /usr/bin/touch /run/ran"])
-    done = subprocess.run(["pam-mktemp", "doctor", "alice"], capture_output=True, text=True)
+    done = shown("doctor", "alice")
     assert "pam_exec" not in done.stdout + done.stderr and not Path("/run/ran").exists()
-    done = subprocess.run(["pam-mktemp", "doctor", "alice", "--full"], capture_output=True, text=True)
+    done = shown("doctor", "alice", "--full")
     assert "runs pam_exec.so (/etc/pam.d/su:6), which runs a program" in done.stderr
     assert "Modules that really ran" in done.stdout and Path("/run/ran").exists()
     os.unlink("/run/ran")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pam_mktemp_py.pamstack import probe
-from pam_mktemp_py.sessions.records import records
+from pam_mktemp_py.sessions.records import records, sweep
+from tests.privileged.doctor.doctor import shown
 from tests.privileged.logins.session import all_four, configure
 from tests.sandbox import accounts
 
@@ -142,6 +143,14 @@ def test_daemons_of_the_session_end_with_it(write: Write) -> None:
     assert subprocess.run(["pgrep", "-f", "sleep 301"], capture_output=True).returncode == 1
 
 
+def test_a_module_that_hangs_when_the_session_is_closed(write: Write) -> None:
+    write("probed", [script("[ $PAM_TYPE = open_session ] || sleep 302"), LINE])
+    with pytest.raises(probe.ProbeTimeout, match="not closed after 0.5 s"):
+        probe.open_session("alice", "probed", "full", timeout=0.5)
+    assert subprocess.run(["pgrep", "-f", "sleep 302"], capture_output=True).returncode == 1
+    assert sweep() == 1  # what is left is stale
+
+
 def test_a_session_that_another_module_refuses_is_closed_too(write: Write) -> None:
     write("probed", [LINE, "session required pam_deny.so"])
     assert probe.open_session("alice", "probed", "shape").outcome == "refused"
@@ -204,12 +213,12 @@ def chroot() -> Iterator[list[str]]:
 def test_without_mounts_of_its_own(write: Write, chroot: list[str], where: str) -> None:
     write("probed", ["auth required pam_deny.so", script(f"touch {SAID}"), "session include probed-2"])
     write("probed-2", [LINE])
-    before = Path("/proc/self/mountinfo").read_text()
-    command = [*(NO_MOUNTS if where == "container" else chroot), "pam-mktemp", "doctor", "alice", "-s", "probed"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    before = NO_MOUNTS if where == "container" else chroot
+    mounts = Path("/proc/self/mountinfo").read_text()
+    done = shown("doctor", "alice", "-s", "probed", before=before)
     assert "outcome  private" in done.stdout and "line-not-reached" not in done.stdout, done.stdout + done.stderr
-    done = subprocess.run([*command, "--full"], capture_output=True, text=True)
+    done = shown("doctor", "alice", "-s", "probed", "--full", before=before)
     assert done.returncode == 1 and "session-untried" in done.stdout and "CAP_SYS_ADMIN" in done.stdout
     assert not SAID.exists()
-    assert Path("/proc/self/mountinfo").read_text() == before
+    assert Path("/proc/self/mountinfo").read_text() == mounts
     assert list(Path("/run").glob("pam-mktemp-*")) == []
