@@ -51,15 +51,20 @@ def _read_by_us(patient: Patient) -> Iterator[tuple[str, str]]:
         yield _argument(arguments, "conffile", PAM_ENV), f"pam_env in service {service}"
         if "readenv=0" not in arguments:
             yield _argument(arguments, "envfile", ENVIRONMENT), f"pam_env in service {service}"
-    for path in tools.files(*SSHD):
+    # SetEnv comes after PAM's variables. ~/.ssh/environment and authorized_keys come before, and ours replace theirs.
+    for path in tools.files(*SSHD) if _covered(patient, "sshd") else []:
         yield path, "sshd"
-    for path in tools.files(*USER_MANAGER):
+    for path in tools.files(*USER_MANAGER) if _covered(patient, "systemd-user") else []:
         yield path, "each user's systemd"
 
 
 def _argument(arguments: tuple[str, ...], name: str, usual: str) -> str:
     given = [word.partition("=")[2] for word in arguments if word.startswith(name + "=")]
     return given[-1] if given else usual
+
+
+def _covered(patient: Patient, service: str) -> bool:
+    return any(entry.line.ours for entry in patient.stacks.get(service, []))
 
 
 def _pam_env_after(patient: Patient) -> Iterator[tuple[str, Entry]]:
@@ -82,9 +87,8 @@ def _own_files(patient: Patient) -> Iterator[Finding]:
         if "user_readenv=1" in entry.line.arguments:
             name = _argument(entry.line.arguments, "user_envfile", ".pam_environment")
             readers[f"{home}/{name}"] = f"pam_env with user_readenv=1 in service {service}"
-    if _permits_user_environment():
-        readers[f"{home}/.ssh/environment"] = "sshd, which has PermitUserEnvironment"
-    readers |= {path: "the account's systemd" for path in tools.files(f"{home}/.config/environment.d/*.conf")}
+    if _covered(patient, "systemd-user"):
+        readers |= {path: "the account's systemd" for path in tools.files(f"{home}/.config/environment.d/*.conf")}
     for path, reader in readers.items():
         for number, line in tools.numbered(path, follow=False):
             if name := _sets(line, patient):
@@ -92,8 +96,3 @@ def _own_files(patient: Patient) -> Iterator[Finding]:
                     "own-environment-sets", f"the account's own file sets {name}, read by {reader}",
                     f"{path}:{number}", WHY, "if the account did not mean that, take the line out",
                     (tools.as_account(patient.account, tools.comment_out(path, number)),), NOTE)
-
-
-def _permits_user_environment() -> bool:
-    lines = [line.lower().split() for path in tools.files(*SSHD) for _, line in tools.numbered(path)]
-    return any(words[0] == "permituserenvironment" and words[1:2] != ["no"] for words in lines)

@@ -56,6 +56,8 @@ def test_other_variables(machine: Callable[..., Path], put: Callable[..., Path],
 ])
 def test_read_by_others(machine: Callable[..., Path], put: Callable[..., Path], file: str, text: str) -> None:
     put(file, text)
+    assert ids(run(), "problem") == set()  # it matters to no su
+    machine("sshd" if "ssh" in file else "systemd-user", [*PLAIN, LINE])
     finding = assert_cured("environment-sets")
     assert finding["where"] == f"{file}:{text.count(chr(10))}"
 
@@ -66,14 +68,15 @@ def test_etc_environment_is_said_once(machine: Callable[..., Path], put: Callabl
     put("/etc/environment.d/99-environment.conf", "").unlink()
     os.symlink("/etc/environment", "/etc/environment.d/99-environment.conf")
     machine("su", [*PLAIN, LINE, ENV])
+    machine("systemd-user", [*PLAIN, LINE])
     finding = assert_cured("environment-sets")
     assert "pam_env in service su" in finding["what"] and "systemd" in finding["what"]
 
 
-@pytest.mark.parametrize("name", [".pam_environment", ".ssh/environment", ".config/environment.d/x.conf"])
-def test_the_accounts_own(machine: Callable[..., Path], put: Callable[..., Path], name: str) -> None:
-    put("/etc/ssh/sshd_config.d/tmp.conf", "PermitUserEnvironment yes\n")
+@pytest.mark.parametrize("name", [".pam_environment", ".config/environment.d/x.conf"])
+def test_the_accounts_own(machine: Callable[..., Path], name: str) -> None:
     machine("su", [*PLAIN, LINE, f"{ENV} user_readenv=1"])
+    machine("systemd-user", [*PLAIN, LINE])
     path = Path("/home/alice", name)
     subprocess.run(["setpriv", "--reuid=2101", "--regid=2101", "--clear-groups", "sh", "-c",
                     'mkdir -p "$(dirname "$1")" && echo "TMPDIR=/mine" > "$1"', "sh", path], check=True, env=CLEAN)

@@ -31,8 +31,13 @@ def test_twice_in_one_file(machine: Callable[..., Path]) -> None:
     assert path.read_text().splitlines()[4:] == [LINE, "session optional pam_permit.so", f"# {LINE}"]
 
 
-def test_twice_through_the_shared_file(machine: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("first", [False, True])
+def test_twice_through_the_shared_file(machine: Callable[..., Path], first: bool) -> None:
+    """The service's own line is the needless one, wherever it stands."""
     shared = machine("common-session", [*Path("/etc/pam.d/common-session").read_text().splitlines(), LINE])
+    if first:
+        lines = Path("/etc/pam.d/su").read_text().splitlines()
+        machine("su", [LINE, *(line for line in lines if line != LINE)])
     finding = assert_cured("line-twice")
     assert finding["where"].startswith("/etc/pam.d/su:")
     assert LINE in shared.read_text()
