@@ -62,6 +62,16 @@ def read(at: int, name: str, path: str) -> File:
         os.close(fd)
 
 
+def set_attributes(fd: int, attributes: tuple[tuple[str, bytes], ...]) -> None:
+    """Give the open file these extended attributes, and none that its folder's default list gave it. OSError."""
+    wanted = dict(attributes)
+    for name, _ in _attributes(fd):
+        if name not in wanted:
+            os.removexattr(fd, name)
+    for name, value in attributes:
+        os.setxattr(fd, name, value)
+
+
 def refuse_unchangeable(at: int, name: str, path: str) -> None:
     """Raise StackError for what a new file in its place would not be the same as: other names, flags, a mount."""
     fd = _open(at, name, path)

@@ -96,7 +96,8 @@ def _put_back(done: list[Replacement], error: BaseException) -> None:
             continue
         try:
             each.back()
-            log.say("put-back", f"{each.path}: is as it was before, because: {str(error) or type(error).__name__}", log.WARNING)
+            why = str(error) or type(error).__name__
+            log.say("put-back", f"{each.path}: is as it was before, because: {why}", log.WARNING)
         except (StackError, OSError) as worse:  # the others shall be put back nevertheless
             log.say("put-back", f"{each.path}: could not be put back: {worse}", log.ERROR)
 
@@ -141,8 +142,7 @@ class Replacement:
                 file.write(self.change.after)
                 file.flush()
                 os.fchown(fd, was.uid, was.gid)
-                for key, value in was.attributes:
-                    os.setxattr(fd, key, value)
+                checked.set_attributes(fd, was.attributes)
                 os.fchmod(fd, was.mode)
                 os.fsync(fd)
         made = checked.read(self.at, self.new, self.path)

@@ -116,6 +116,16 @@ def test_owner_mode_list_and_attributes_stay() -> None:
     assert state() == before
 
 
+def test_the_default_list_of_the_folder_is_not_inherited() -> None:
+    subprocess.run(["setfacl", "-d", "-m", "u:nobody:rw", PAM_D], check=True)
+    before = state()
+    done("enable", "-s", "su")
+    assert state()["su"][1:] == before["su"][1:]
+    done("disable")
+    subprocess.run(["setfacl", "-k", PAM_D], check=True)
+    assert state() == before
+
+
 @pytest.mark.parametrize("text", [
     "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so",  # no newline
     "session required pam_permit.so # é\nauth required pam_permit.so\n\n",

@@ -21,8 +21,7 @@ from tests.sandbox.syslog import Syslog
 pytestmark = pytest.mark.usefixtures("pam_files")
 SU = PAM_D / "su"
 FINE = Outcome(0, "", "private")
-STEPS = [("fchmod", 1), ("fsync", 3), ("renameat2", 1), ("renameat2", 2), ("renameat2", 3), ("renameat2", 4),
-         ("fsync", 8), ("unlinkat", 2)]
+STEPS = [("fchmod", 1), ("fsync", 3), ("renameat2", 2), ("renameat2", 4), ("fsync", 8), ("unlinkat", 2)]
 
 
 def trying(then: Callable[[bool], Outcome]) -> Callable[..., Outcome]:
