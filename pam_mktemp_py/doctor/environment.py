@@ -90,9 +90,9 @@ def _own_files(patient: Patient) -> Iterator[Finding]:
     if _covered(patient, "systemd-user"):
         readers |= {path: "the account's systemd" for path in tools.files(f"{home}/.config/environment.d/*.conf")}
     for path, reader in readers.items():
-        for number, line in tools.numbered(path, follow=False):
-            if name := _sets(line, patient):
-                yield Finding(
-                    "own-environment-sets", f"the account's own file sets {name}, read by {reader}",
-                    f"{path}:{number}", WHY, "if the account did not mean that, take the line out",
-                    (tools.as_account(patient.account, tools.comment_out(path, number)),), NOTE)
+        found = [(number, name) for number, line in tools.numbered(path, follow=False)
+                 if (name := _sets(line, patient))]
+        if found:
+            yield Finding("own-environment-sets", f"the account's own file sets {found[0][1]}, read by {reader}",
+                          f"{path}:{found[0][0]}", WHY, "if the account did not mean that, take the variables out",
+                          (tools.own_lines(patient.account, path, [number for number, _ in found]),), NOTE)

@@ -21,7 +21,9 @@ OWN = (
 )
 WHY = "whoever uses such a shell works there, and not in the private directory"
 # `VAR=value command` lasts for that command only.
-_FOR_A_COMMAND = r"(?:[^\s;&|\"']|\"[^\"]*\"|'[^']*'|\$\([^)]*\))*(?:\s*[;&|)}#]|\s*$)"
+# No character fits two of these ways, and no longer line is read: a user must not be able to keep us busy.
+_FOR_A_COMMAND = r"(?:[^\s;&|\"'$]|\$(?!\()|\$\([^)]*\)|\"[^\"]*\"|'[^']*')*+(?:\s*[;&|)}#]|\s*$)"
+_LONGEST = 1000
 _EXPORT = r"(?:export|declare|typeset|readonly)\s+(?:-\w+\s+)*(?:\w+=\S*\s+)*"
 
 
@@ -37,10 +39,12 @@ def check(patient: Patient) -> Iterator[Finding]:
     except KeyError:
         return
     for path in (os.path.join(home, own) for own in OWN):
-        for number, name in setting_lines(tools.read(path, follow=False), names):
-            yield Finding("own-shell-sets", f"the account's own start file sets {name}", f"{path}:{number}", WHY,
-                          "if the account did not mean that, take the line out",
-                          (tools.as_account(patient.account, tools.comment_out(path, number)),), NOTE)
+        found = list(setting_lines(tools.read(path, follow=False), names))
+        if found:
+            yield Finding("own-shell-sets", f"the account's own start file sets {found[0][1]}"
+                          + (f", and so do {len(found) - 1} more of its lines" if found[1:] else ""),
+                          f"{path}:{found[0][0]}", WHY, "if the account did not mean that, take it out",
+                          (tools.own_lines(patient.account, path, [number for number, _ in found]),), NOTE)
 
 
 def setting_lines(lines: list[str], names: list[str]) -> Iterator[tuple[int, str]]:
@@ -56,7 +60,7 @@ def setting_lines(lines: list[str], names: list[str]) -> Iterator[tuple[int, str
         rf"|unset\s+(?:-\w+\s+)*(?:\w+\s+)*{any_name}\b|unsetenv\s+{any_name}\b)")
     for number, line in enumerate(lines, 1):
         text = line.strip()
-        found = None if text.startswith("#") else setting.search(text)
+        found = None if text.startswith("#") or len(text) > _LONGEST else setting.search(text)
         if found is None:
             continue
         name = next(group for group in found.groups() if group)

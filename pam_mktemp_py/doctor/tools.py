@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Command = tuple[str, ...]
 
 LARGEST = 1 << 20  # bytes; no start file or configuration is longer
+MOST = 50          # lines of a user's file that are spoken of: it may hold any number
 SECONDS = 20       # for a program that prints a configuration
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
@@ -109,7 +110,8 @@ def create(path: str, *lines: str) -> Command:
     return ("awk", f"BEGIN {{ {prints} }}")
 
 
-def as_account(account: Account, command: Command) -> Command:
-    """The same command run as the account: root must change nothing where a user can exchange files for links."""
-    # No --follow-symlinks is needed for that, and none does harm: the account could do it itself.
-    return ("setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--init-groups", "--", *command)
+def own_lines(account: Account, path: str, numbers: list[int]) -> Command:
+    """Makes comments of lines in a file of the account's own, as that account: root must change nothing where a
+    user can exchange files for links."""
+    return ("setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--init-groups", "--",
+            *edit(path, *(f"{number}s/^/# /" for number in numbers[:MOST])))

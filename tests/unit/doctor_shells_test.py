@@ -1,6 +1,8 @@
 """Which lines of start files count as setting a variable."""
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from pam_mktemp_py.doctor.shells import setting_lines
@@ -44,3 +46,13 @@ def test_set(line: str, name: str) -> None:
 ])
 def test_not_set(text: str) -> None:
     assert list(setting_lines(text.split("\n"), NAMES)) == []
+
+
+@pytest.mark.parametrize("line", [
+    "TMP=" + "$(a)" * 240 + " x", "TMP=" + "$($(" * 240, "TMP=" + "\"" * 999, "set " + "-x " * 300 + "y",
+    "export " + "a=b " * 240, "unset " + "a " * 480, "TMP=" * 240, "TMP='" * 180, "x" * (1 << 20),
+])
+def test_lines_that_would_keep_a_bad_expression_busy(line: str) -> None:
+    before = time.process_time()
+    list(setting_lines([line] * 20, NAMES))
+    assert time.process_time() - before < 2

@@ -55,3 +55,17 @@ def test_links_are_not_followed(machine: Callable[..., Path], tmp_path: Path) ->
     os.symlink(tmp_path / "secret", "/home/alice/.profile")
     assert "own-shell-sets" not in ids(run())
     os.unlink("/home/alice/.profile")
+
+
+def test_a_file_full_of_them(machine: Callable[..., Path]) -> None:
+    """One finding, however many lines; what it does not reach is said the next time."""
+    path = Path("/home/alice/.zshrc")
+    path.write_text("TMP=/x\n" * 70)
+    os.chown(path, 2101, 2101)
+    for left in (20, 0):
+        finding, = (each for each in run()["findings"] if each["id"] == "own-shell-sets")
+        for command in finding["commands"]:
+            subprocess.run(command, check=True)
+        assert path.read_text().splitlines().count("TMP=/x") == left
+    assert "own-shell-sets" not in ids(run())
+    path.unlink()
