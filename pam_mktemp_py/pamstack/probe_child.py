@@ -8,6 +8,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -18,11 +19,12 @@ from typing import Any, NoReturn
 from pam_mktemp_py import paths, percent
 from pam_mktemp_py.config.model import TMP_VARIABLES
 from pam_mktemp_py.linux import descendants, namespace
-from pam_mktemp_py.pamstack import stack, try_out
+from pam_mktemp_py.pamstack import copy, stack, try_out
 from pam_mktemp_py.pamstack.lines import MODULE
 
 # Without CAP_SYS_ADMIN; in a chroot whose / is no mount; forbidden by seccomp.
 NO_MOUNTS = frozenset((errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS))
+_COPIED = re.compile(rf"^(session \S+ |@include )({copy.PREFIX}\d+)$", re.MULTILINE)
 TTYS = {"sshd": b"ssh", "cron": b"cron", "atd": b"atd"}  # what the programs themselves give
 
 
@@ -136,6 +138,8 @@ def _set_up(request: dict[str, Any]) -> str:
         folder = request["folder"]
         os.mkdir(folder, 0o700)
     for name, text in (kept | request["files"]).items():
+        if folder:  # pam_start_confdir(3) finds the service there, but includes still in /etc/pam.d
+            text = _COPIED.sub(rf"\g<1>{folder}/\g<2>", text)
         with open(f"{folder or stack.PAM_D}/{name}", "x", encoding="latin-1", newline="") as file:
             file.write(text)
     return folder

@@ -160,6 +160,17 @@ def test_root_only(carol: None) -> None:
         assert result.returncode == 3 and "run it as root" in result.stderr
 
 
+def test_in_a_container_without_mounts() -> None:
+    """Without CAP_SYS_ADMIN, as most containers are; su has includes, and the stack shall be tried as it will be."""
+    before = state()
+    for words in (["enable", "-s", "su", "-u", "nobody"], ["disable"]):
+        run = subprocess.run(["setpriv", "--bounding-set=-sys_admin", "/usr/bin/pam-mktemp", *words],
+                             capture_output=True, text=True)
+        assert (run.returncode, run.stderr) == (0, "")
+        assert ours("su") == [LINE] * (words[0] == "enable")
+    assert state() == before
+
+
 def test_account_that_is_tried(carol: None) -> None:
     def user(*words: str, **options: str) -> str:
         return str(json.loads(done("--json", "enable", "-s", "su", "-n", *words, **options))["user"])
