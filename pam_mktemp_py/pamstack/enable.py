@@ -7,8 +7,9 @@ from typing import TypedDict
 
 from pam_mktemp_py import log
 from pam_mktemp_py.errors import InstallError, StackError
-from pam_mktemp_py.pamstack import authselect, checked, edit, lines, lock, places, probe as probing, profile, stack
-from pam_mktemp_py.pamstack import trial, write
+from pam_mktemp_py.pamstack import (
+    authselect, checked, edit, lines, lock, places, probe as probing, profile, stack, trial, write,
+)
 from pam_mktemp_py.pamstack.write import Change
 
 TYPE_CHECKING = False
