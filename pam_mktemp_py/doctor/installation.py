@@ -19,12 +19,15 @@ RENEW: Commands = (("pam-mktemp", "install"),)
 RENEWED = "run: pam-mktemp install"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_MISSING_WHY = {
-    "module": "PAM passes over it: sessions start without a directory, also under fail=closed",
-    "planner": "no plan can be made: sessions follow the failure policy when theirs has expired",
-    "interpreter": "no plan can be made: sessions follow the failure policy when theirs has expired",
-    "command": "an installation without it cannot be looked at or taken back",
+_NO_PLAN = "no plan can be made: sessions follow the failure policy when theirs has expired"
+_MISSING = {
+    "module": ("module-missing", "PAM passes over it: sessions start without a directory, also under fail=closed"),
+    "planner": ("planner-missing", _NO_PLAN),
+    "interpreter": ("interpreter-missing", _NO_PLAN),
+    "command": ("command-missing", "an installation without it cannot be looked at or taken back"),
 }
+_EXPOSED = {"module": "module-exposed", "planner": "planner-exposed", "interpreter": "interpreter-exposed",
+            "command": "command-exposed"}
 _TELL = "import sys, importlib.util as u; print(sys.implementation.cache_tag, u.MAGIC_NUMBER.hex())"
 
 
@@ -51,8 +54,9 @@ def _missing(trouble: Trouble, manifest: Manifest | None) -> Finding:
         do, commands = _from_sources(manifest)
     elif trouble.part == "interpreter":
         do, commands = "put it back, on Debian: apt-get install --reinstall python3-minimal", ()
-    return Finding(f"{trouble.part}-missing", f"the {trouble.part} is missing, or is no file that can be used",
-                   trouble.path, _MISSING_WHY[trouble.part], do, commands)
+    id, why = _MISSING[trouble.part]
+    return Finding(id, f"the {trouble.part} is missing, or is no file that can be used",
+                   trouble.path, why, do, commands)
 
 
 def _exposed(trouble: Trouble, manifest: Manifest | None) -> Finding:
@@ -68,7 +72,7 @@ def _exposed(trouble: Trouble, manifest: Manifest | None) -> Finding:
         after, commands = f"; then {RENEWED}", commands + RENEW
     who = "whoever can write it is root at the next login"
     first = str(trouble.fault).partition("; ")[2] if trouble.fault and trouble.fault.commands else "take it from others"
-    return Finding(f"{trouble.part}-exposed", f"the {trouble.part} is not root's alone: {trouble.what.split('; ')[0]}",
+    return Finding(_EXPOSED[trouble.part], f"the {trouble.part} is not root's alone: {trouble.what.split('; ')[0]}",
                    trouble.path, who, first + after, commands)
 
 
