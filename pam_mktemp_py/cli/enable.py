@@ -7,7 +7,7 @@ The keys of --json beside those that report.py names:
     arguments          of the line
     dry_run changed    whether it was only shown, and whether anything was written
     changes            [{path diff}]
-    running            {service: [FILE:LINE]} of the lines of ours that a service runs now
+    running            {service: [FILE:LINE]} of the lines by which a service now runs the module
 """
 from __future__ import annotations
 
