@@ -1,4 +1,4 @@
-"""Where a machine's logins happen, units that open them, and Slurm's ways to make a /tmp."""
+"""Where a machine's logins happen, and what they inherit."""
 from __future__ import annotations
 
 import json
@@ -10,67 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.privileged.doctor.doctor import USER, assert_cured, find, ids, run
-from tests.sandbox import accounts, capabilities
+from tests.sandbox import accounts
 from tests.sandbox.accounts import CLEAN
-
-
-class TestUnits:
-    @pytest.fixture(autouse=True)
-    def needed(self, machine: Callable[..., Path], put: Callable[..., Path]) -> None:
-        capabilities.need(capabilities.have("systemd-analyze"), "systemd-analyze")
-        for unit in ("cron.service", "getty@.service"):
-            put(f"/etc/systemd/system/{unit}.d/zz-pam-mktemp.conf", "").unlink()
-
-    @pytest.mark.parametrize("unit, file", [
-        ("cron.service", "/etc/systemd/system/cron.service.d/private.conf"),
-        ("getty@.service", "/run/systemd/system/getty@.service.d/private.conf"),
-        ("cron.service", "/etc/systemd/system/cron.service"),
-    ])
-    def test_private_tmp(self, put: Callable[..., Path], unit: str, file: str) -> None:
-        put(file, "[Service]\nExecStart=/bin/true\nPrivateTmp=yes\n")
-        Path("/run/systemd/system/x").unlink(missing_ok=True)
-        finding = find(run(), "unit-private-tmp")
-        assert (finding["where"], finding["kind"]) == (unit, "problem")
-        for command in finding["commands"]:
-            if command[0] != "systemctl":  # no systemd runs here that would read it again
-                subprocess.run(command, check=True)
-        assert "unit-private-tmp" not in ids(run())
-
-    def test_our_own_view(self, tmp_path: Path) -> None:
-        service = tmp_path / "systemd-private-1-x.service-y/tmp"
-        service.mkdir(parents=True, mode=0o1777)
-        service.chmod(0o1777)
-        subprocess.run(["mount", "--bind", service, "/tmp"], check=True)
-        try:
-            assert find(run(), "private-view")["kind"] == "note"
-        finally:
-            if (service / ".private").exists():
-                subprocess.run(["chattr", "-a", service / ".private"], check=True)
-            subprocess.run(["umount", "/tmp"], check=True)
-        assert "private-view" not in ids(run())
-
-
-@pytest.mark.parametrize("file, text", [
-    ("/etc/slurm/job_container.conf", "AutoBasePath=true\nBasePath=/srv/jobs\n"),
-    ("/etc/slurm/namespace.yaml", "defaults:\n  base_path: /srv/jobs\n"),
-    ("/etc/slurm/plugstack.conf", "# x\nrequired /usr/lib/slurm/private-tmpdir.so base=/srv/jobs\n"),
-    ("/etc/slurm/plugstack.conf.d/tmp.conf", "# x\noptional auto_tmpdir.so mount=/tmp\n"),
-])
-def test_slurm(machine: Callable[..., Path], put: Callable[..., Path], file: str, text: str) -> None:
-    put(file, text)
-
-    def prolog() -> None:
-        put("/etc/slurm/prolog.sh", "#!/bin/sh\necho export TMPDIR=/tmp TMP=/tmp TEMP=/tmp TEMPDIR=/tmp\n", 0o755)
-        put("/etc/slurm/slurm.conf", "TaskProlog=/etc/slurm/prolog.sh\n")
-
-    finding = assert_cured("slurm-own-tmp", kind="note", by=prolog)
-    assert finding["where"] == f"{file}:2"
-
-
-def test_slurm_without_a_tmp_of_its_own(machine: Callable[..., Path], put: Callable[..., Path]) -> None:
-    put("/etc/slurm/job_container.conf", "BasePath=none\n")
-    put("/etc/slurm/plugstack.conf", "optional lua.so\n")
-    assert "slurm-own-tmp" not in ids(run())
 
 
 def test_a_container(machine: Callable[..., Path]) -> None:
