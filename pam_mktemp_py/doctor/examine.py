@@ -111,7 +111,7 @@ def _authenticates(name: str) -> bool:
 def _asked(service: str) -> list[stack.Entry]:
     if not stack.is_service_name(service) or stack.path_of(service) is None:
         raise StackError(f"{stack.PAM_D}/{service}", "there is no such service", f"see: ls {stack.PAM_D}")
-    return stack.session(service)
+    return stack.session(service) or stack.session("other")  # as libpam does for one without session lines
 
 
 def _open(patient: Patient, timeout: float) -> None:

@@ -216,7 +216,12 @@ def test_without_mounts_of_its_own(write: Write, chroot: list[str], where: str) 
     before = NO_MOUNTS if where == "container" else chroot
     mounts = Path("/proc/self/mountinfo").read_text()
     done = shown("doctor", "alice", "-s", "probed", before=before)
-    assert "outcome  private" in done.stdout and "line-not-reached" not in done.stdout, done.stdout + done.stderr
+    assert "outcome  private" in done.stdout, done.stdout + done.stderr
+    assert "line-not-reached" not in done.stdout and "stack-refuses" not in done.stdout, done.stdout
+    write("probed", ["auth required pam_deny.so"])
+    write("other", ["auth required pam_deny.so", script(f"touch {SAID}"), "@include probed-2"])
+    other = shown("doctor", "alice", "-s", "probed", before=before).stdout
+    assert "outcome  private" in other and "line-not-reached" not in other and "stack-refuses" not in other, other
     done = shown("doctor", "alice", "-s", "probed", "--full", before=before)
     assert done.returncode == 1 and "session-untried" in done.stdout and "CAP_SYS_ADMIN" in done.stdout
     assert not SAID.exists()
