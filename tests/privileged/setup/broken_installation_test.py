@@ -23,11 +23,15 @@ pytestmark = pytest.mark.usefixtures("enabled")
 SCRIPT = [CHECKOUT / "contrib/setup/install"]
 
 
+def environment() -> dict[str, str]:
+    """What make gives to the script."""
+    return {"SECURITYDIR": pieces.security_dir(), "PATH": "/usr/bin:/bin"}
+
+
 def installing() -> subprocess.Popen[bytes]:
     """An installation that goes on by itself."""
-    security = pieces.security_dir()
-    return subprocess.Popen(SCRIPT, env={"SECURITYDIR": security, "PATH": "/usr/bin:/bin"}, start_new_session=True,
-                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(SCRIPT, env=environment(), start_new_session=True, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
 
 
 def forget() -> None:
@@ -35,15 +39,28 @@ def forget() -> None:
     shutil.rmtree("/run/pam-mktemp", ignore_errors=True)
 
 
+@pytest.mark.parametrize(("act", "times"), [("renameat2", 1), ("linkat", len(pieces.PIECES) - 1),
+                                            ("rename", len(pieces.PIECES) - 1)])
+def test_killed_after_each_act(whole: dict[str, object], act: str, times: int) -> None:  # noqa: F811
+    """Each time one further: the exchange of the planner, and what keeps and what replaces each piece."""
+    for number in range(1, times + 1):
+        done = subprocess.run(["strace", "-qqq", "-o", "/dev/null", "-e", f"trace={act}", "-e",
+                               f"inject={act}:signal=KILL:when={number}", *SCRIPT], env=environment())
+        assert done.returncode == -signal.SIGKILL
+        forget()
+        logs_in()
+    assert make_install().returncode == 0
+    assert snapshot() == whole and leftovers() == [] and places.check_installed() == []
+
+
 def test_killed_at_any_moment(whole: dict[str, object]) -> None:  # noqa: F811
     started = time.monotonic()
     assert installing().wait() == 0
     usual = time.monotonic() - started
     chance = random.Random(7)
-    for at in range(14):
+    for _ in range(6):
         process = installing()
-        # Most of it is preparation: look closely at the end, where the pieces change places.
-        time.sleep(usual * (chance.uniform(0.6, 1.0) if at % 2 else chance.uniform(0, 1)))
+        time.sleep(usual * chance.uniform(0, 1))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         forget()
