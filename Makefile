@@ -20,16 +20,17 @@ MANUAL = $(addprefix build/manual/,pam-mktemp.1 pam_mktemp_py.8 pam_mktemp.toml.
     $(addprefix build/completion/,pam-mktemp.bash _pam-mktemp pam-mktemp.fish)
 FUZZERS = $(patsubst %.c,build/%,$(wildcard tests/fuzz/*.c))
 
+# What is made takes its name when it is whole: two installations may run at once.
 .PHONY: all manual install demo test fuzz clean
 all: $(MODULE) manual
 manual: $(MANUAL)
 
 $(MODULE): $(OBJECTS)
-	$(CC) -shared $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpam
+	$(CC) -shared $(CFLAGS) $(LDFLAGS) -o $@.$$$$ $^ -lpam && mv -f $@.$$$$ $@
 
 build/shims/%.o: shims/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -c -o $@ $<
+	$(CC) $(CFLAGS) -MMD -MF $(@:.o=.d) -MT $@ -c -o $@.$$$$ $< && mv -f $@.$$$$ $@
 
 -include $(OBJECTS:.o=.d)
 
@@ -37,8 +38,9 @@ build/shims/%.o: shims/%.c Makefile
 $(MANUAL) &: $(wildcard contrib/manual/* contrib/manual/pages/*) CHANGELOG.md $(shell find pam_mktemp_py -name '*.py')
 	@$(PYTHON) -I -c 'import click' || { echo 'the manual needs click: apt-get install python3-click' >&2; exit 1; }
 	@mkdir -p build/manual build/completion
-	$(PYTHON) -I contrib/manual/build build
-	@touch $(MANUAL)
+	@new=build/manual.$$$$; $(PYTHON) -I contrib/manual/build $$new && touch $$new/*/* && \
+	    mv -f $$new/manual/* build/manual && mv -f $$new/completion/* build/completion; \
+	    status=$$?; rm -rf $$new; exit $$status
 
 install: all
 	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SECURITYDIR='$(SECURITYDIR)' SYSCONFDIR='$(SYSCONFDIR)' \

@@ -75,7 +75,7 @@ class Piece:
 PIECES = (
     Piece(MODULE, "{securitydir}/pam_mktemp_py.so"),
     Piece(COMMAND, "{prefix}/bin/pam-mktemp", 0o755, template=True),
-    Piece("contrib/pam-configs/pam-mktemp", "{prefix}/share/pam-configs/pam-mktemp", optional=True),
+    Piece("contrib/pam-configs/pam-mktemp", "{prefix}/share/pam-configs/pam-mktemp"),
     Piece("contrib/tmpfiles.d/pam_mktemp.conf", "{prefix}/lib/tmpfiles.d/pam_mktemp.conf"),
     Piece("contrib/tmpreaper/pam_mktemp.conf", "{prefix}/share/pam-mktemp/tmpreaper.conf"),
     Piece("contrib/tmpwatch/tmpwatch", "{prefix}/share/pam-mktemp/tmpwatch", 0o755),
