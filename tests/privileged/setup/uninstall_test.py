@@ -175,7 +175,7 @@ def test_killed_at_any_moment(before: Pam) -> None:
     assert subprocess.run(command, env=CLEAN, cwd="/", stdout=subprocess.DEVNULL).returncode == 0
     usual = time.monotonic() - started
     chance = random.Random(11)
-    for _ in range(10):
+    for _ in range(6):
         assert make_install().returncode == 0
         add_line("su", "su-l")
         process = subprocess.Popen(command, env=CLEAN, cwd="/", stdout=subprocess.DEVNULL)
