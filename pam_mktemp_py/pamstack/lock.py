@@ -20,6 +20,7 @@ def held(what: str, path: str = PATH, patience: float = PATIENCE) -> Iterator[No
     """Inside, nobody else has the lock; `what` is said to those who wait in vain. Raises StackError, OSError."""
     with contextlib.suppress(FileExistsError):
         os.mkdir(os.path.dirname(path), paths.RUN_MODE)
+        os.chmod(os.path.dirname(path), paths.RUN_MODE)  # whatever the caller's umask is
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         end = time.monotonic() + patience
@@ -28,8 +29,9 @@ def held(what: str, path: str = PATH, patience: float = PATIENCE) -> Iterator[No
                 who = os.pread(fd, 200, 0).decode("ascii", "replace").strip() or "another program"
                 raise StackError(path, f"is held by {who} for more than {patience:g} s", "wait for it, or end it")
             time.sleep(0.05)
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{what}, process {os.getpid()}\n".encode("ascii", "replace"), 0)
+        with contextlib.suppress(OSError):  # a full /run shall not keep `disable` from its work
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{what}, process {os.getpid()}\n".encode("ascii", "replace"), 0)
         yield
     finally:
         os.close(fd)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pam_mktemp_py import paths
 from pam_mktemp_py.errors import StackError
 from pam_mktemp_py.pamstack import enable, lock, probe, write
 from pam_mktemp_py.pamstack.probe import Outcome, ProbeError
@@ -200,6 +201,24 @@ def test_no_user_can_hold_the_lock() -> None:
     for path in (lock.PATH, os.path.dirname(lock.PATH)):
         tried = subprocess.run(["flock", "-n", path, "true"], user="nobody", capture_output=True, text=True)
         assert "Permission denied" in tried.stderr
+
+
+def test_a_careful_umask_closes_nothing() -> None:
+    """The folder of the lock is the one that all of the project shares."""
+    subprocess.run(["/usr/bin/pam-mktemp", "enable", "-s", "su"], umask=0o077, check=True, timeout=60)
+    assert os.stat(paths.RUN).st_mode & 0o777 == paths.RUN_MODE
+
+
+def test_a_full_run_does_not_keep_the_line() -> None:
+    before = state()
+    done("enable", "-s", "su")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=711,size=4k", "test", paths.RUN], check=True)
+    try:
+        Path(paths.RUN, "ballast").write_bytes(bytes(4096))
+        done("disable")
+    finally:
+        subprocess.run(["umount", paths.RUN], check=True)
+    assert state() == before
 
 
 def test_interrupted() -> None:
