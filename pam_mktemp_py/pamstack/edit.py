@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 # A module that has gone missing must never lock anyone out; one that is there decides by its failure policy.
 CONTROL = "[success=ok ignore=ignore module_unknown=ignore default=bad]"
+END = "# end of pam-auth-update config"  # with a line more before it, pam-auth-update changes nothing any more
 OURS = ("fail=", "config=")  # the arguments that `enable` sets; others are the administrator's
 
 
@@ -32,7 +33,8 @@ def add(text: str, arguments: Sequence[str], brings: Callable[[Line], bool]) -> 
     """`text` with our line after its last session line; with these arguments, if it is there already.
 
     `brings` says whether an include or @include brings session lines. So our line comes after all other
-    session modules, and every jump within the file still lands where it did. A file whose last line has
+    session modules, and every jump within the file still lands where it did; nor does it stand within what
+    pam-auth-update writes. A file whose last line has
     no newline still has none. `text` is returned as it is if it has no session lines; it must have no line
     with trouble.
     """
@@ -45,6 +47,8 @@ def add(text: str, arguments: Sequence[str], brings: Callable[[Line], bool]) -> 
     if not last:
         return text
     physical = text.split("\n")
+    if last < len(physical) and physical[last].startswith(END):
+        last += 1
     physical.insert(last, line(arguments))
     return "\n".join(physical)
 

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from tests.privileged.logins.session import all_four, configure, login, su, variables
-from tests.privileged.setup.pam_files import PAM_D, SAVED, command, done, ours, pam_files, refused, state  # noqa: F401
+from tests.privileged.setup.pam_files import (  # noqa: F401
+    LINE, PAM_D, SAVED, command, done, ours, pam_files, refused, state,
+)
 
 pytestmark = pytest.mark.usefixtures("pam_files")
 SHARED = ("common-session", "common-session-noninteractive")
@@ -89,6 +91,18 @@ def test_another_package_keeps_our_line() -> None:
     done("disable")
     assert contents() == with_other
     assert pam_auth_update("--package") == "" and contents() == with_other
+
+
+def test_a_line_of_ours_stops_no_other_package() -> None:
+    """Within its block it would be a local modification, after which pam-auth-update changes nothing any more."""
+    done("enable", *(word for name in SHARED for word in ("-s", name)))
+    assert pam_auth_update("--package", "--enable", "mkhomedir") == ""
+    text = (PAM_D / "common-session").read_text()
+    assert 0 < text.index("pam_mkhomedir") < text.index("pam_mktemp_py")
+    assert [ours(name) for name in SHARED] == [[LINE], [LINE]]
+    done("disable")
+    assert pam_auth_update("--package", "--disable", "mkhomedir") == ""
+    assert "pam_mkhomedir" not in (PAM_D / "common-session").read_text()
 
 
 def test_local_modifications_are_refused() -> None:
