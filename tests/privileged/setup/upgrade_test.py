@@ -22,7 +22,7 @@ from tests.sandbox import accounts, capabilities
 from tests.sandbox.state import CHECKOUT, run
 from tests.sandbox.syslog import Syslog
 
-OLD = "6de5153"  # the first release that wrote format 1 as it is now
+OLD = "tests/releases/plan-1.tar.gz"  # as it was when the format got its number
 PYTHON = Path("/usr/bin/python3")
 OTHER = CHECKOUT / "build/other-python/python"  # contrib/setup/other-python
 CLOSED = LINE + " fail=closed"
@@ -81,13 +81,10 @@ def rude_version() -> Path:
 
 @pytest.fixture(scope="module")
 def old_version() -> Path:
-    """A real one, as git has it."""
+    """A real one. A file and not a commit: a clone may be shallow, and an sdist has none."""
     top = Path("/opt/versions/old")
     top.mkdir(parents=True)
-    git = ["git", "-c", "safe.directory=*", "-C", str(CHECKOUT)]
-    capabilities.need(capabilities.works(*git, "cat-file", "-e", OLD), f"commit {OLD} is not there: a shallow clone")
-    with subprocess.Popen([*git, "archive", OLD], stdout=subprocess.PIPE) as archive:
-        subprocess.run(["tar", "-x", "-C", top], stdin=archive.stdout, check=True)
+    run("tar", "-x", "-f", CHECKOUT / OLD, "-C", top)
     build(top)
     return top
 
