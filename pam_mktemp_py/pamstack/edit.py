@@ -34,9 +34,8 @@ def add(text: str, arguments: Sequence[str], brings: Callable[[Line], bool]) -> 
 
     `brings` says whether an include or @include brings session lines. So our line comes after all other
     session modules, and every jump within the file still lands where it did; nor does it stand within what
-    pam-auth-update writes. A file whose last line has
-    no newline still has none. `text` is returned as it is if it has no session lines; it must have no line
-    with trouble.
+    pam-auth-update writes. A file whose last line has no newline still has none. `text` is returned as it is
+    if it has no session lines; it must have no line with trouble.
     """
     if ours(text):
         return with_arguments(text, arguments)

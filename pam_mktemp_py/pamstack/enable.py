@@ -92,15 +92,17 @@ def _with_profile(arguments: list[str]) -> list[Change]:
 
 def _with_line(services: list[str], arguments: list[str]) -> list[Change]:
     changes = []
-    for name in dict.fromkeys(services):
-        path = _path(name)
+    paths = {name: _path(name) for name in services}
+    for name, path in paths.items():
         authselect.refuse(path, arguments)
         before = write.current(path)
         checked.refuse_text(before, path)
         text = before.decode("latin-1")
-        _refuse_troubles([*(stack.Entry(path, line) for line in lines.parse(text)), *stack.session(name)])
-        if not edit.ours(text) and running(name):
-            continue
+        session = stack.session(name)
+        _refuse_troubles([*(stack.Entry(path, line) for line in lines.parse(text)), *session])
+        if not edit.ours(text) and any(entry.line.ours or (entry.file != path and entry.file in paths.values())
+                                       for entry in session):
+            continue  # one that it includes has our line, or is about to get it
         after = edit.add(text, arguments, lambda line: bool(stack.named(line.file)))
         if not edit.ours(after):
             raise StackError(path, "has no session lines, so that PAM runs those of 'other' instead; one of ours would "
@@ -185,8 +187,10 @@ def _refuse_conflicts(changes: list[Change]) -> None:
         now, then = stack.session(service), stack.session(service, files=files)
         ours = [entry.where for entry in then if entry.line.ours]
         if len(ours) > max(1, sum(entry.line.ours for entry in now)):
+            there = [os.path.basename(entry.file) for entry in now if entry.line.ours]
             raise StackError(ours[0], f"would run in sessions of {service} together with the one in {ours[1]}",
-                             f"one is enough; take the other out first: pam-mktemp disable --service {service}")
+                             "one is enough; " + (f"take the other out first: pam-mktemp disable --service {there[0]}"
+                                                  if there else "name only one of the two"))
         for entry in stack.jumped(then):
             if not any(entry.where == other.where for other in stack.jumped(now)):
                 raise StackError(entry.where, f"jumps over the line of ours that {service} would get, and would land "

@@ -72,6 +72,28 @@ def test_several_and_one_that_includes_another() -> None:
     assert "it comes from /etc/pam.d/su:" in refused("disable", "-s", "su-l")
 
 
+@pytest.mark.parametrize(("names", "changed"), [
+    (["su-l", "su"], ["su"]), (["su", "su-l"], ["su"]),
+    (["cron", "su", "common-session", "su-l"], ["cron", "common-session"]),
+])
+def test_one_that_includes_another_at_once(names: list[str], changed: list[str]) -> None:
+    """Whatever the order, only those that include no other one get a line."""
+    done("-q", "enable", *(word for name in names for word in ("-s", name)))
+    assert [name for name in names if ours(name)] == changed
+
+
+def test_two_lines_in_one_session() -> None:
+    """The advice is about the line that is there; where there is none yet, about the command."""
+    (PAM_D / "both").write_text("auth required pam_deny.so\nsession include common-session\nsession include runuser\n")
+    words = ("enable", "-s", "common-session", "-s", "runuser")
+    assert "one is enough; name only one of the two" in refused(*words)
+    done(*words[:3])
+    assert "first: pam-mktemp disable --service common-session\n" in refused("enable", "-s", "runuser")
+    done("disable", "-s", "common-session")
+    done("enable", "-s", "runuser")
+    assert "first: pam-mktemp disable --service runuser\n" in refused("enable")
+
+
 def test_module_gone_after_enable(carol: None) -> None:
     """Seen to lock out: with `required` for a control."""
     done("enable", "-s", "su")
