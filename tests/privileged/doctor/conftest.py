@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.privileged.doctor.doctor import LINE, USER
-from tests.sandbox import accounts
+from tests.sandbox import accounts, capabilities
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,20 @@ def machine(fresh_state: None, alice: None, pam_service: Callable[..., Path]) ->
     """No state, alice, and our line at the end of su; returns pam_service, whose files are put back."""
     pam_service("su", [*Path("/etc/pam.d/su").read_text().splitlines(), LINE])
     return pam_service
+
+
+@pytest.fixture
+def host() -> Iterator[None]:
+    """The machine without the marks of a container: to doctor it is a host then."""
+    marks = [Path(path) for path in ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")]
+    before = [mark for mark in marks if mark.exists()]
+    for mark in before:
+        mark.rename(f"{mark}.away")
+    capabilities.need(subprocess.run(["systemd-detect-virt", "--container", "--quiet"]).returncode != 0,
+                      "this machine's kernel itself says that it is a container")
+    yield
+    for mark in before:
+        Path(f"{mark}.away").rename(mark)
 
 
 @pytest.fixture

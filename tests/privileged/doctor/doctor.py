@@ -23,7 +23,9 @@ def run(*words: str, user: str = USER, status: int | None = None, **options: Any
     assert done.stdout, (done.returncode, done.stderr)
     document = json.loads(done.stdout)
     assert (document["schema"], document["command"]) == (1, "doctor")
-    wanted = int(any(each["kind"] == "problem" for each in document["findings"])) if status is None else status
+    assert {each["kind"] for each in document["findings"]} <= {"problem"}
+    assert {each["kind"] for each in document["notes"]} <= {"note"}
+    wanted = int(bool(document["findings"])) if status is None else status
     assert done.returncode == wanted, (done.returncode, document["findings"], done.stderr)
     assert "Traceback" not in done.stderr
     return document
@@ -35,15 +37,20 @@ def shown(*words: str, before: Sequence[str] = ()) -> subprocess.CompletedProces
     return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd="/", env=CLEAN)
 
 
+def said(document: Any) -> list[Any]:
+    """Problems and notes."""
+    return [*document["findings"], *document["notes"]]
+
+
 def ids(document: Any, kind: str = "") -> set[str]:
-    """The ids of the findings, or of those of one kind (problem, note)."""
-    return {each["id"] for each in document["findings"] if not kind or each["kind"] == kind}
+    """The ids of problems and notes, or of those of one kind (problem, note)."""
+    return {each["id"] for each in said(document) if not kind or each["kind"] == kind}
 
 
 def find(document: Any, id: str) -> Any:
     """The one finding of this id."""
-    found = [each for each in document["findings"] if each["id"] == id]
-    assert len(found) == 1, (id, document["findings"])
+    found = [each for each in said(document) if each["id"] == id]
+    assert len(found) == 1, (id, said(document))
     return found[0]
 
 
@@ -69,7 +76,7 @@ def assert_cured(id: str, *words: str, user: str = USER, by: Callable[[], object
     else:
         by()
     after = run(*words, user=user)
-    assert id not in ids(after), after["findings"]
+    assert id not in ids(after), said(after)
     return finding
 
 

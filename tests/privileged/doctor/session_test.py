@@ -171,19 +171,26 @@ def text_of(*words: str, status: int) -> str:
     """What a person sees, without notes on the standard error."""
     done = shown(*words)
     assert (done.returncode, done.stderr) == (status, "")
-    assert all(len(line) <= 130 and line == line.rstrip() for line in done.stdout.splitlines()), done.stdout
+    assert all(line == line.rstrip() for line in done.stdout.splitlines()), done.stdout
+    assert all(len(line) <= 130 for line in done.stdout.partition("\nNotes\n")[0].splitlines()), done.stdout
     return done.stdout
 
 
-def test_for_people(machine: Machine) -> None:
+def test_for_people(machine: Machine, host: None, put: Machine) -> None:
+    put("/run/.containerenv", "")
     text = text_of("doctor", "alice", status=0)
-    assert "Session of alice through su-l, our line alone" in text and "No problems" in text or "No findings" in text
+    titles = [line for line in text.splitlines() if line and not line.startswith(("  ", "! "))]
+    assert titles == ["Session of alice through su-l, our line alone", "Directory", "No problems", "Notes"]
     assert "checked" in text and "configuration" in text and "the account made and removed a file there" in text
-    assert "\nChecks\n" not in text and "\nChecks\n" in text_of("-v", "doctor", "alice", status=0)
+    notes = text.partition("\nNotes\n")[2].splitlines()
+    assert {line.split()[0] for line in notes} - {"kernel-protection-off"} == {"container"}
+    assert notes[-1].startswith("  container") and "this is a container (podman): nothing; enable it" in notes[-1]
+    details = text_of("-v", "doctor", "alice", status=0)
+    assert "\nChecks\n" in details and "\ncontainer\n  note  this is a container" in details
     os.chmod("/tmp", 0o777)
     text = text_of("doctor", "alice", status=1)
     assert "1. failed-open\n! problem  a session of alice" in text and "\n  run      chmod +t /tmp\n" in text
-    assert "No problems" not in text
+    assert "No problems" not in text and "\n1 problem\n" in text
 
 
 def test_side_effects_are_said_before_they_happen(machine: Machine) -> None:

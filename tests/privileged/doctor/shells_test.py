@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.privileged.doctor.doctor import assert_cured, ids, run
+from tests.privileged.doctor.doctor import assert_cured, find, ids, run
 
 
 @pytest.mark.parametrize("file, text", [
@@ -39,7 +39,7 @@ def test_the_command_does_not_follow_the_account(machine: Callable[..., Path], t
     path, victim = Path("/home/alice/.bashrc"), tmp_path / "victim"
     path.write_text("export TMPDIR=/x\n")
     os.chown(path, 2101, 2101)
-    finding, = (each for each in run()["findings"] if each["id"] == "own-shell-sets")
+    finding = find(run(), "own-shell-sets")
     victim.write_text("root's\n")
     path.unlink()
     path.symlink_to(victim)
@@ -63,7 +63,7 @@ def test_a_file_full_of_them(machine: Callable[..., Path]) -> None:
     path.write_text("TMP=/x\n" * 70)
     os.chown(path, 2101, 2101)
     for left in (20, 0):
-        finding, = (each for each in run()["findings"] if each["id"] == "own-shell-sets")
+        finding = find(run(), "own-shell-sets")
         for command in finding["commands"]:
             subprocess.run(command, check=True)
         assert path.read_text().splitlines().count("TMP=/x") == left

@@ -1,6 +1,7 @@
 """Where a machine's logins happen, and what they inherit."""
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -10,24 +11,22 @@ from pathlib import Path
 import pytest
 
 from tests.privileged.doctor.doctor import USER, assert_cured, find, ids, run
+from tests.privileged.logins.session import away
 from tests.sandbox import accounts
 from tests.sandbox.accounts import CLEAN
 
 
-def test_a_container(machine: Callable[..., Path]) -> None:
-    marks = [Path(path) for path in ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")]
-    before = [mark for mark in marks if mark.exists()]
-    for mark in before:
-        mark.rename(f"{mark}.away")
-    try:
-        if "container" in ids(run()):
-            pytest.skip("this machine's kernel itself says that it is a container")
-        Path("/run/.containerenv").touch()
-        assert "podman" in find(run(), "container")["what"]
-        Path("/run/.containerenv").unlink()
-    finally:
-        for mark in before:
-            Path(f"{mark}.away").rename(mark)
+MARKS = (("/run/.containerenv", "", "podman"), ("/.dockerenv", "", "docker"), ("/run/systemd/container", "lxc", "lxc"))
+
+
+@pytest.mark.parametrize("program", [True, False], ids=["systemd's own way to tell", "without it"])
+def test_a_container(machine: Callable[..., Path], put: Callable[..., Path], host: None, program: bool) -> None:
+    with contextlib.nullcontext() if program else away("/usr/bin/systemd-detect-virt"):
+        assert "container" not in ids(run())
+        for path, text, kind in MARKS:
+            mark = put(path, text)
+            assert kind in find(run(), "container")["what"]
+            mark.unlink()
 
 
 def test_a_first_process_that_cannot_be_looked_at(machine: Callable[..., Path]) -> None:
