@@ -1,6 +1,7 @@
 """A file of root's opened without trusting its path, and refused if it is not what an editor would expect."""
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def _open(at: int, name: str, path: str, more: int = 0) -> int:
     try:
         return os.open(name, _FLAGS | more, dir_fd=at)
     except OSError as error:
-        if stat.S_ISLNK(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode):
+        with contextlib.suppress(OSError):  # no link
             target = os.readlink(name, dir_fd=at)
             raise StackError(path, f"is a symbolic link to {target}, which something else manages",
                              "change what manages it, or put a file in its place") from error

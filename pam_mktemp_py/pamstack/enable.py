@@ -208,6 +208,7 @@ def _alone(what: str, dry_run: bool) -> Iterator[None]:
         return
     with lock.held(what):
         for folder in (stack.PAM_D, profile.STATE):
-            write.sweep(folder)
+            with contextlib.suppress(StackError, OSError):  # said by what must write there, if anything must
+                write.sweep(folder)
         profile.sweep()
         yield

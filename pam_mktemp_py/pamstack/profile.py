@@ -157,5 +157,5 @@ def _put(path: str, data: bytes) -> None:
 def _text(path: str) -> str:
     try:
         return stack.read(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""

@@ -178,6 +178,26 @@ def test_copies_of_killed_runs_are_removed() -> None:
     shutil.rmtree(alive)
 
 
+@pytest.mark.parametrize(("make", "what", "status"), [
+    (lambda: None, "/var/lib/pam: No such file or directory", 3),
+    (lambda: SAVED.symlink_to("/var/lib/kept"), "/var/lib/pam: is a symbolic link to /var/lib/kept", 1),
+    (lambda: SAVED.write_text(""), "/var/lib/pam: Not a directory", 3),
+])
+def test_no_saved_state(make: Callable[[], object], what: str, status: int) -> None:
+    """The profile cannot be turned on; what does not need it works."""
+    before = state()
+    shutil.move(SAVED, "/var/lib/kept")
+    try:
+        make()
+        assert what in refused("enable", status=status)
+        done("enable", "-s", "su")
+        done("disable")
+    finally:
+        SAVED.unlink(missing_ok=True)
+        shutil.move("/var/lib/kept", SAVED)
+    assert state() == before
+
+
 def test_no_debian() -> None:
     Path("/usr/sbin/pam-auth-update").rename("/root/pam-auth-update")
     try:
