@@ -74,7 +74,7 @@ def arguments_of(settings: Settings) -> list[str]:
     """The arguments that the line needs with this configuration. Raises ConfigError."""
     arguments = []
     if settings.config != paths.CONFIG:
-        if any(c in settings.config for c in " \t\n\r#[]\\"):
+        if not settings.config.isascii() or not settings.config.isprintable() or set(settings.config) & set(" #[]\\"):
             raise ConfigError(settings.config, 0, "this path cannot be written in a line of PAM's", "give it another")
         arguments.append(f"config={settings.config}")
     if load(settings.config, owner=settings.owner).failure == "closed":

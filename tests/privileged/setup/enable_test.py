@@ -72,6 +72,16 @@ def test_several_and_one_that_includes_another() -> None:
     assert "it comes from /etc/pam.d/su:" in refused("disable", "-s", "su-l")
 
 
+@pytest.mark.parametrize("name", ["\u00fc", "\u20ac", "a b", "a#", "\x7f"])
+def test_configuration_that_no_line_can_name(name: str) -> None:
+    path = Path(f"/etc/security/{name}.toml")
+    path.write_text("")
+    try:
+        assert "this path cannot be written in a line of PAM's" in refused("--config", str(path), "enable", status=3)
+    finally:
+        path.unlink()
+
+
 @pytest.mark.parametrize(("names", "changed"), [
     (["su-l", "su"], ["su"]), (["su", "su-l"], ["su"]),
     (["cron", "su", "common-session", "su-l"], ["cron", "common-session"]),
