@@ -5,12 +5,14 @@ import importlib
 import os
 import sys
 import traceback
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
 
 from pam_mktemp_py import __version__, paths
-from pam_mktemp_py.cli.report import Report, deliver, drop_output, shown
+from pam_mktemp_py.cli.report import Report, deliver, shown
+from pam_mktemp_py.cli.streams import drop, occupied, settled
 from pam_mktemp_py.cli.settings import Settings
 from pam_mktemp_py.errors import AccountError, Error, Refused
 from pam_mktemp_py.plan import PlanError
@@ -41,10 +43,13 @@ class Group(click.Group):
     def main(self, *args: Any, **options: Any) -> NoReturn:
         """As click's, but with our messages and exit statuses."""
         options.update(prog_name=NAME, standalone_mode=False)
+        occupied()
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
-        sys.exit(self._status(*args, **options))
+        status = self._status(*args, **options)
+        settled()
+        sys.exit(status)
 
     def _status(self, *args: Any, **options: Any) -> int:
         try:
@@ -79,8 +84,9 @@ def translated(error: Exception) -> int:
 
 
 def complain(message: str, status: int) -> int:
-    """One line to the standard error."""
-    print(f"{NAME}: {shown(message)}", file=sys.stderr, flush=True)
+    """One line to the standard error; who does not read it learns from the status."""
+    with suppress(BrokenPipeError):
+        print(f"{NAME}: {shown(message)}", file=sys.stderr, flush=True)
     return status
 
 
@@ -97,7 +103,7 @@ def usage(error: click.UsageError) -> str:
 
 def quiet_end() -> int:
     """The reader of our output has gone: nothing is wrong, and nobody is left to tell."""
-    drop_output()
+    drop(sys.stdout, sys.stderr)
     return BROKEN_PIPE
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from pam_mktemp_py import log
 from pam_mktemp_py.cli import files
 from pam_mktemp_py.cli.settings import Settings
+from pam_mktemp_py.cli.streams import drop
 
 SCHEMA = 1
 WIDTH = 110
@@ -86,15 +87,8 @@ def _print(text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        drop_output()
+        drop(sys.stdout)
         raise OSError(error.errno, error.strerror, "the standard output") from error
-
-
-def drop_output() -> None:
-    """Nothing more is written: else Python tries again at its end, and says so in its own words."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)
 
 
 def _lines(report: Report) -> Iterator[list[tuple[str, str]]]:

@@ -150,3 +150,34 @@ def test_a_pipe_of_somebody_else_is_not_fed(tmp_path: Path, monkeypatch: pytest.
 def test_numbers_that_are_no_uids(word: str) -> None:
     done = run("where", word)
     assert done.returncode in (1, 3) and "Traceback" not in done.stderr and "itself" not in done.stderr
+
+
+@pytest.mark.parametrize(("redirected", "status", "said"), [
+    (">&-", 0, ""), ("<&- >&- 2>&-", 0, ""), ("2>&-", 0, None),
+    (">/dev/full", 3, "pam-mktemp: No space left on device\n"),
+])
+def test_streams_that_are_closed_or_full(redirected: str, status: int, said: str | None) -> None:
+    done = subprocess.run(["/bin/sh", "-c", f'"$@" {redirected}', "sh", *SCRIPT, "--help"], capture_output=True,
+                          text=True, cwd=TOP)
+    assert done.returncode == status, done
+    assert said is None or done.stderr == said
+
+
+def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
+    """What a program that is started says on its standard error would be written into that file."""
+    script = ("import os, sys; from pam_mktemp_py.cli.streams import occupied\n"
+              "occupied(); fd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT, 0o600); os.write(fd, b'%d' % fd)\n")
+    subprocess.run(["/bin/sh", "-c", '"$@" <&- >&- 2>&-', "sh", sys.executable, "-c", script, tmp_path / "file"], cwd=TOP)
+    assert int((tmp_path / "file").read_text()) > 2
+
+
+@pytest.mark.parametrize(("words", "status"), [
+    (["nothing"], 2), (["where", "nosuchuser"], 1), (["config", "import", "/dev/null"], 1),
+    (["config", "import", "contrib/pam_mktemp.toml", "--format", "tmpdir"], 141),
+])
+def test_nobody_reads_the_errors(words: list[str], status: int) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = run(*words, stdout=subprocess.DEVNULL, stderr=write, capture_output=False)
+    os.close(write)
+    assert done.returncode == status
