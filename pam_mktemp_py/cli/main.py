@@ -1,25 +1,21 @@
-"""The group of commands, and the one place where errors become messages and exit statuses."""
+"""The group of commands, and the one place where a report is delivered and an error ends."""
 from __future__ import annotations
 
 import importlib
 import os
 import sys
-import traceback
-from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
 
 from pam_mktemp_py import __version__, paths
-from pam_mktemp_py.cli.report import Report, deliver, shown
-from pam_mktemp_py.cli.streams import drop, occupied, settled
+from pam_mktemp_py.cli.complaints import NAME, complain, translated
+from pam_mktemp_py.cli.report import Report, deliver
 from pam_mktemp_py.cli.settings import Settings
-from pam_mktemp_py.errors import AccountError, Error, Refused
-from pam_mktemp_py.plan import PlanError
+from pam_mktemp_py.cli.streams import drop, occupied, settled
 
-NAME = "pam-mktemp"
 COMMANDS = ("config", "disable", "doctor", "enable", "install", "plan", "status", "uninstall", "where")
-FINE, FINDING, USAGE, FAILED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
+FINE, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 2, 130, 141
 
 
 class Group(click.Group):
@@ -67,36 +63,15 @@ class Group(click.Group):
             return translated(error)
 
 
-def translated(error: Exception) -> int:
-    """Say what went wrong, where, why and what to do; the exit status."""
-    if isinstance(error, AccountError):
-        return complain(f"{error}; check with: getent passwd {error.name}", FINDING)
-    if isinstance(error, PlanError):
-        return complain(str(error), FINDING)
-    if isinstance(error, Refused):
-        return complain(str(error) + _rootless(error), FINDING)
-    if isinstance(error, Error):
-        return complain(str(error) + _rootless(error), FAILED)
-    if isinstance(error, OSError):
-        return complain(_os_error(error) + _rootless(error), FAILED)
-    traceback.print_exception(error)
-    return complain("this is an error in pam-mktemp itself: please report the lines above", FAILED)
-
-
-def complain(message: str, status: int) -> int:
-    """One line to the standard error; who does not read it learns from the status."""
-    with suppress(BrokenPipeError):
-        print(f"{NAME}: {shown(message)}", file=sys.stderr, flush=True)
-    return status
-
-
 def usage(error: click.UsageError) -> str:
     """What is wrong with the words of the command line, and what to do."""
     message = error.format_message().rstrip(".")
     option = getattr(error, "option_name", None)
-    if error.ctx and option and any(option in parameter.opts for parameter in group.params):
+    found = [parameter for parameter in group.params if option in parameter.opts]
+    if error.ctx and found:
         command = error.ctx.command_path.removeprefix(NAME).strip()
-        return f"{message} there; it stands before the command: {NAME} {option} {command} ..."
+        words = " ".join(filter(None, (option, found[0].metavar, command)))
+        return f"{message} there; it stands before the command: {NAME} {words} ..."
     path = error.ctx.command_path if error.ctx else NAME
     return f"{message}; see: {path} --help"
 
@@ -107,16 +82,6 @@ def quiet_end() -> int:
     return BROKEN_PIPE
 
 
-def _os_error(error: OSError) -> str:
-    what = error.strerror or str(error)
-    return f"{os.fsdecode(error.filename)}: {what}" if isinstance(error.filename, (str, bytes)) else what
-
-
-def _rootless(error: BaseException) -> str:
-    denied = isinstance(error, PermissionError) or isinstance(error.__cause__, PermissionError)
-    return "; run it as root" if denied and os.geteuid() != 0 else ""
-
-
 @click.group(NAME, cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--config", metavar="FILE", default=paths.CONFIG, show_default=True, type=click.Path(readable=False),
               help="The configuration; its drop-ins are FILE's *.toml with .d for .toml.")
@@ -124,7 +89,7 @@ def _rootless(error: BaseException) -> str:
 @click.option("-o", "--output", metavar="FILE", default="-", type=click.Path(readable=False),
               help="Write to FILE, whole or not at all, instead of the standard output.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
-              help="Colors: on a terminal (auto), always or never.")
+              help="Colors: on a terminal where NO_COLOR is not set (auto), always or never.")
 @click.option("-q", "--quiet", is_flag=True, help="No notes on the standard error, only errors.")
 @click.option("-v", "--verbose", is_flag=True, help="More details.")
 @click.version_option(__version__, "-V", "--version", prog_name=NAME, message="%(prog)s %(version)s")
@@ -133,8 +98,8 @@ def group(ctx: click.Context, config: str, json: bool, output: str, color: str, 
     """Private temporary directories for login sessions: set up, looked at, explained.
 
     plan, where, status, doctor and config look, and work for everyone; what only root can see is shown as
-    'needs root'. install, uninstall, enable and disable change the system, as root, and show with
-    --dry-run what they would do.
+    'needs root'. install, uninstall, enable, disable and config import --write change the system, as root,
+    and show with --dry-run what they would do.
 
     \b
     Exit status:

@@ -63,8 +63,6 @@ def deliver(report: Report) -> int:
     if settings.verbosity >= 0:
         for note in report.notes:
             print(f"pam-mktemp: {shown(note)}", file=sys.stderr, flush=True)
-    colored = settings.color == "always" or (
-        settings.color == "auto" and settings.output == "-" and sys.stdout.isatty())
     if settings.json:
         head = {"schema": SCHEMA, "command": report.command}
         text = json.dumps(head | report.data | {"finding": report.finding}, indent=2) + "\n"
@@ -72,12 +70,20 @@ def deliver(report: Report) -> int:
         text = report.text
     else:
         lines = list(_lines(report))
-        text = _styled(lines) if colored else "".join("".join(piece for piece, _ in line) + "\n" for line in lines)
+        text = _styled(lines) if _colored(settings) else ""
+        text = text or "".join("".join(piece for piece, _ in line) + "\n" for line in lines)
     if settings.output == "-":
         _print(text)
     else:
         files.write(settings.output, text)
     return 1 if report.finding else 0
+
+
+def _colored(settings: Settings) -> bool:
+    if settings.color != "auto":
+        return settings.color == "always"
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"  # https://no-color.org
+    return settings.output == "-" and sys.stdout.isatty() and not plain
 
 
 def _print(text: str) -> None:
@@ -101,7 +107,9 @@ def _lines(report: Report) -> Iterator[list[tuple[str, str]]]:
         for row in rows:
             value, why, style = shown(row.value), shown(row.why), _STYLES[row.mark]
             start = f"{_SIGNS.get(row.mark, ' ')} {shown(row.label):{width}}  "
-            if len(start) + len(value) + len(why) + 2 <= WIDTH or not value:
+            if not value and not why:
+                yield [(start.rstrip(), style)]
+            elif len(start) + len(value) + len(why) + 2 <= WIDTH or not value:
                 yield [(start, style), (value, style), ("  " if why and value else "", ""), (why, "dim")]
             else:
                 yield [(start, style), (value, style)]
@@ -110,10 +118,14 @@ def _lines(report: Report) -> Iterator[list[tuple[str, str]]]:
 
 
 def _styled(lines: list[list[tuple[str, str]]]) -> str:
-    from rich.console import Console  # 100 ms: only for a terminal
-    from rich.text import Text
-    console = Console(force_terminal=True, highlight=False, markup=False, emoji=False, color_system="standard",
-                      width=WIDTH)
+    """The same with colors; "" where rich is not installed: what was done is still to be told."""
+    try:
+        from rich.console import Console  # 100 ms: only for a terminal
+        from rich.text import Text
+    except ModuleNotFoundError:
+        return ""
+    console = Console(force_terminal=True, no_color=False, highlight=False, markup=False, emoji=False,
+                      color_system="standard", width=WIDTH)
     with console.capture() as capture:
         for line in lines:
             console.print(Text.assemble(*line), soft_wrap=True)

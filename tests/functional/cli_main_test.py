@@ -1,6 +1,8 @@
 """The command's own manners: options, exit statuses, output files, colors, a reader that goes away."""
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shutil
 import stat
@@ -12,6 +14,8 @@ import pytest
 
 from pam_mktemp_py import __version__
 from pam_mktemp_py.cli import files
+from pam_mktemp_py.cli.report import Report, Row, deliver
+from pam_mktemp_py.cli.settings import Settings
 from tests.functional.commands import USER, Command
 
 TOP = Path(__file__).parents[2]
@@ -45,6 +49,7 @@ def test_installed_command() -> None:
     (["plan"], "Missing argument 'USER'; see: pam-mktemp plan --help"),
     (["nothing"], "No such command 'nothing'; see: pam-mktemp --help"),
     (["plan", USER, "--json"], " there; it stands before the command: pam-mktemp --json plan ..."),
+    (["config", "check", "-o", "x"], " there; it stands before the command: pam-mktemp -o FILE config check ..."),
     (["-q", "-v", "plan", USER], "-q and -v contradict each other; see: pam-mktemp --help"),
     (["plan", ""], "USER and SERVICE cannot be empty; see: pam-mktemp plan --help"),
     (["plan", USER, "-s", ""], "USER and SERVICE cannot be empty; see: pam-mktemp plan --help"),
@@ -111,6 +116,44 @@ def test_colors(command: Command) -> None:
     assert "\x1b" not in command("--color", "always", "--json", "where", USER).stdout
 
 
+@pytest.mark.parametrize(("environment", "words", "colored"), [
+    ({}, [], True), ({"TERM": "dumb"}, [], False), ({"NO_COLOR": "1"}, [], False), ({"NO_COLOR": ""}, [], True),
+    ({"NO_COLOR": "1"}, ["--color", "always"], True), ({}, ["--color", "never"], False), ({}, ["--json"], False),
+    ({"HIDE": "rich"}, [], False), ({"HIDE": "rich"}, ["--color", "always"], False),
+])
+def test_colors_on_a_terminal(environment: dict[str, str], words: list[str], colored: bool) -> None:
+    """Where rich is not installed all is said without colors."""
+    script = ("import os, sys; sys.modules.update(dict.fromkeys(os.environ.get('HIDE', '').split()))\n"
+              "from pam_mktemp_py.cli.main import group; group.main(sys.argv[1:])")
+    terminal, end = os.openpty()
+    usual = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM")}
+    done = subprocess.run([sys.executable, "-c", script, *words, "where", "root"], stdout=end, stderr=subprocess.PIPE,
+                          cwd=TOP, env=usual | {"TERM": "xterm"} | environment)
+    os.close(end)
+    seen = os.read(terminal, 65536)
+    os.close(terminal)
+    assert done.returncode in (0, 1) and b"root" in seen, done.stderr
+    assert (b"\x1b[1m" in seen, b"\x1b" in seen) == (colored, colored)
+
+
+def test_half_an_installation(tmp_path: Path) -> None:
+    shutil.copytree(TOP / "pam_mktemp_py", tmp_path / "pam_mktemp_py", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "pam_mktemp_py/cli/where_path.py").unlink()
+    words = [sys.executable, "-m", "pam_mktemp_py.cli.main"]
+    done = subprocess.run([*words, "where", "root"], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
+    assert f"{tmp_path} is not whole" in done.stderr and "make install" in done.stderr
+    assert subprocess.run([*words, "plan", "root"], capture_output=True, cwd=tmp_path).returncode in (0, 1)
+
+
+def test_a_row_of_a_label_alone() -> None:
+    report = Report("x", Settings(), sections=[("Title", [Row("a", ""), Row("long", "value", "why")])])
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        deliver(report)
+    assert out.getvalue() == "Title\n  a\n  long  value  why\n"
+
+
 def test_rich_is_loaded_for_a_terminal_only() -> None:
     script = ("import sys; from pam_mktemp_py.cli.main import group\n"
               "try: group.main(sys.argv[1:])\nfinally: print('rich' in sys.modules)")
@@ -167,7 +210,8 @@ def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
     """What a program that is started says on its standard error would be written into that file."""
     script = ("import os, sys; from pam_mktemp_py.cli.streams import occupied\n"
               "occupied(); fd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT, 0o600); os.write(fd, b'%d' % fd)\n")
-    subprocess.run(["/bin/sh", "-c", '"$@" <&- >&- 2>&-', "sh", sys.executable, "-c", script, tmp_path / "file"], cwd=TOP)
+    words = [sys.executable, "-c", script, str(tmp_path / "file")]
+    subprocess.run(["/bin/sh", "-c", '"$@" <&- >&- 2>&-', "sh", *words], cwd=TOP)
     assert int((tmp_path / "file").read_text()) > 2
 
 
