@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from pam_mktemp_py import log
 from pam_mktemp_py.errors import StackError
-from pam_mktemp_py.pamstack import checked
+from pam_mktemp_py.pamstack import checked, signals
 from pam_mktemp_py.pamstack.checked import File
 
 TYPE_CHECKING = False
@@ -71,22 +71,22 @@ def replaced(changes: list[Change]) -> Iterator[None]:
     One at a time, see lock.py.
     """
     done: list[Replacement] = []
-    with contextlib.ExitStack() as stack:
+    with signals.as_interrupts(), contextlib.ExitStack() as stack:
         try:
             for change in changes:  # what fails for want of room fails before anything has changed
                 done.append(Replacement(change))
                 stack.callback(done[-1].close)
             for each in done:
                 each.stage()
-            for each in done:
-                each.swap()
+            with signals.held_back():
+                for each in done:
+                    each.swap()
             yield
             for each in done:  # all of them, before one can no longer be put back
                 each.settle()
-            for each in done:
-                each.swapped = False
         except BaseException as error:
-            _put_back(done, error)
+            with signals.held_back():
+                _put_back(done, error)
             raise
 
 

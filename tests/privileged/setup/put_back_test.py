@@ -221,15 +221,13 @@ def test_a_full_run_does_not_keep_the_line() -> None:
     assert state() == before
 
 
-def test_interrupted() -> None:
-    """Control-C while the session is being tried."""
-    before = contents()
-
-    def interrupt(written: bool) -> Outcome:
-        if written:
-            os.kill(os.getpid(), signal.SIGINT)
-        return FINE
-
-    with pytest.raises(KeyboardInterrupt):
-        enable.enable(["su"], arguments=[], user="nobody", probe=trying(interrupt))
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(("call", "number"), [("fsync", 2), ("renameat2", 1), ("fsync", 4)])
+def test_interrupted(end: signal.Signals, call: str, number: int) -> None:
+    """Control-C, kill, a lost connection: when files are made, between two exchanges, when all is to be tried."""
+    before = state()
+    inject = f"inject={call}:signal={end.name}:when={number}"
+    run = subprocess.run(["strace", "-o/dev/null", "-e", f"trace={call}", "-e", inject, "/usr/bin/pam-mktemp", "enable",
+                          "-s", "su", "-s", "cron"], timeout=60)
+    assert run.returncode == 130
     assert state() == before
