@@ -6,6 +6,8 @@ name of a uid in our exempt_users.
 """
 from __future__ import annotations
 
+import shlex
+
 from pam_mktemp_py.config import namespace_lines
 from pam_mktemp_py.config.importing import Canonical, Source, Translation
 from pam_mktemp_py.config.namespace_lines import Line
@@ -65,7 +67,7 @@ def _tmp(made: Translation, lines: list[Line], canonical: Canonical) -> None:
         else:
             made.note(source, f"{name} is not exempt: another line for /tmp gives it a private one")
     made.note(lines[0].source, "programs that ignore TMPDIR still see the shared /tmp: the variables lead to the "
-              "directory, no mount does", "see README.md, 'Limits and threat model'")
+              "directory, no mount does", "see SECURITY in pam_mktemp_py(8)")
 
 
 def _known(made: Translation, line: Line, canonical: Canonical) -> list[str]:
@@ -74,8 +76,9 @@ def _known(made: Translation, line: Line, canonical: Canonical) -> list[str]:
     for user in line.users:
         name = canonical(user)
         if name is None or not possible_name(name):
-            made.lose(line.source, f"there is no account {user!r}, so it is left out (pam_namespace skips it as well)",
-                      f"check its spelling with 'getent passwd {user}'" if user else "remove the comma too many")
+            made.lose(line.source, f"there is no account '{user}', so it is left out (pam_namespace skips it as well)",
+                      f"check its spelling: getent passwd {shlex.quote(user)}" if user else
+                      "remove the comma too many")
             continue
         if name != user:
             made.note(line.source, f"{user} is written as {name}, the first name of its uid: both are exempt")
@@ -97,9 +100,9 @@ def _remark(made: Translation, line: Line) -> None:
         elif name == "create":
             made.note(line.source, "create is not needed: /tmp is always there")
         elif name == "mntopts":
-            made.lose(line.source, f"the mount options {value!r} are not set: nothing is mounted",
+            made.lose(line.source, f"the mount options '{value}' are not set: nothing is mounted",
                       "set them on /tmp itself")
         elif name == "shared":
             made.lose(line.source, "shared: every account gets a directory of its own", "share a folder elsewhere")
         elif name != "noinit":
-            made.lose(line.source, f"{flag!r} is no flag that pam_namespace knows", "remove it there, too")
+            made.lose(line.source, f"'{flag}' is no flag that pam_namespace knows", "remove it there, too")

@@ -58,10 +58,10 @@ def _wrong(text: str, words: list[str]) -> str:
         return f"the line has {len(words)} of at least 3 words: directory, instance prefix, method"
     method = next(filter(None, words[2].split(":")), "")
     if method not in METHODS:
-        return f"{method!r} is no method: {', '.join(METHODS)}"
+        return f"'{method}' is no method: {', '.join(METHODS)}"
     for path in words[:2] if method != "tmpfs" else words[:1]:
         if ".." in path or not path.startswith(("/", "$HOME")):
-            return f"{path!r} is no absolute path without '..'"
+            return f"'{path}' is no absolute path without '..'"
     return ""
 
 

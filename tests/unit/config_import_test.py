@@ -79,7 +79,7 @@ def test_tmp(lines: list[str], exempt: list[str]) -> None:
     ("/tmp /i/ user root,", "there is no account ''"),
     ('/tmp /i/ user "bad "', "there is no account 'bad '"),
     ("/tmp /i/ user root, adm", "ignores what follows the fourth word"),
-    ("/tmp /i/ user \\", "there is no account '\\\\'"),  # no line is continued
+    ("/tmp /i/ user \\", "there is no account '\\'"),  # no line is continued
     ("/tmp /i/", "has 2 of at least 3 words"),
     ("/tmp /i/ users", "'users' is no method"),
     ("/tmp /i/ \"\"", "'' is no method"),
@@ -196,3 +196,17 @@ def test_format(name: str, text: str, found: str) -> None:
     else:
         with pytest.raises(Refused, match="--format"):
             others.format_of([(name, text)])
+
+
+def test_names_are_shown_as_they_are_and_commands_can_be_typed() -> None:
+    """The names may be anybody's: a command that is copied into root's shell runs getent and nothing else."""
+    [lost] = translate("/tmp /i/ user root,x;id").told(lost=True)
+    assert lost.what.startswith("there is no account 'x;id', ") and lost.do.endswith(": getent passwd 'x;id'")
+    [lost] = translate("/tmp /i/ user root,\\\\\x1b").told(lost=True)
+    assert "'\\\x1b'" in lost.what  # escaped once, where it is shown: not here
+
+
+def test_every_page_that_is_named_is_installed() -> None:
+    notes = translate("/tmp /i/ user root").told(lost=False)
+    assert "pam_mktemp_py(8)" in notes[-1].do and "\nSECURITY" in "\n" + (
+        Path(__file__).parents[2] / "contrib/manual/pages/pam_mktemp_py.8").read_text().replace(".SH ", "")
