@@ -10,6 +10,7 @@ The keys of --json beside those that report.py names:
 from __future__ import annotations
 
 import difflib
+import textwrap
 from typing import Any
 
 import click
@@ -35,7 +36,7 @@ def command(settings: Settings, key: str | None) -> Report:
     """Show each setting as it counts after all files are read, with the file and line that it comes from.
 
     With KEY only that one: stage, exempt_users, directories.tmp.variables and so on; -v adds for each entry of
-    a list where it stands, and what a setting means. What is shown is TOML.
+    a list where it stands, and what a setting means. Values are spelt as in TOML.
 
     The exit status is 2 if there is no such KEY, and 3 if the configuration cannot be used.
     """
@@ -98,5 +99,6 @@ def _rows(config: Config, name: str, about: Key, value: Any, verbose: bool) -> l
     rows = [Row(name, toml_text.value(value), f"{found[0]}:{found[1]}" if found else "the default")]
     if verbose:
         rows += [Row("", each, f"{file}:{line}") for each, file, line in _entries(config, name, value)]
-        rows += [Row("", "", paragraph) for paragraph in about.description.split("\n\n")]
+        rows += [Row("", "", line) for paragraph in about.description.split("\n\n")
+                 for line in textwrap.wrap(paragraph, 80, break_on_hyphens=False)]
     return rows

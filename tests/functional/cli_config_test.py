@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pam_mktemp_py.config.keys import KEYS
+from pam_mktemp_py.cli.report import WIDTH
 from pam_mktemp_py.config.load import load
 from tests.functional.commands import USER, Command
 
@@ -98,6 +99,7 @@ def test_show_one(command: Command) -> None:
         assert [each["key"] for each in command.json("config", "show", asked)["settings"]] == keys
     shown = command("-v", "config", "show", "exempt_users").stdout
     assert shown.count(f"{command.config}:1") == 2 and "Accounts that get nothing" in shown
+    assert max(map(len, command("-v", "config", "show").stdout.splitlines())) <= WIDTH
     for asked, message in (("stages", "did you mean stage?"), ("", "known are: stage"),
                            ("directories.x", "there are: tmp, cache")):
         result = command("config", "show", asked)
