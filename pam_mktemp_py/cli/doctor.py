@@ -3,10 +3,11 @@
 The keys of --json beside those that report.py names:
 
     user service       whose session was opened, and through which service ("" if none runs the module)
-    findings           [{id kind what where why do commands}]: kind is problem or note, where FILE:LINE, a path, a
-                       service or "", commands [[program argument...]] that root can run as they stand
+    findings           the problems, [{id kind what where why do commands}]: kind is problem, where FILE:LINE, a
+                       path, a service or "", commands [[program argument...]] that root can run as they stand
+    notes              what is worth knowing and needs nothing done: the same fields, kind is note
     checks             how many checks were made
-    checked            [{name about findings}]: each check, and how many findings it had
+    checked            [{name about findings notes}]: each check, and how many problems and notes it had
     effects            [{module where what}] of --full: what the modules do that really ran
     session            null if none was opened, else {code reason outcome why messages environment record usable
                        mounts reached}: code and reason are PAM's answer; outcome is private, shared,
@@ -59,7 +60,8 @@ def command(settings: Settings, user: str | None, service: str | None, full: boo
 
     Looked at are: the session's outcome, variables, directory, plan and record; the configuration; other modules
     and settings in the way; services without the module; the kernel's protections of shared directories; tmp
-    cleaners; sudo; the installation. Each finding says what to do, and where commands can do it, which.
+    cleaners; sudo; the installation. Each problem says what to do, and where commands can do it, which. What is
+    only noted is said in one line each; with --verbose (before the command's name) in full.
 
     Without root: one's own account, and no session is opened. The exit status is 1 if there is a problem;
     what is only noted does not count.

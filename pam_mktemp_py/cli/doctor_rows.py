@@ -19,12 +19,13 @@ _GOOD = ("private", "shared", "off")
 
 
 def add_all(report: Report, patient: Patient, checked: list[Checked], effects: list[tuple[str, str, str]]) -> None:
-    """Fill `report`: the session, the directory, what was found, what was checked."""
-    findings = [finding for check in checked for finding in check.findings]
+    """Fill `report`: the session, the directory, the problems, the notes, what was checked."""
+    problems = [finding for check in checked for finding in check.findings if finding.kind == PROBLEM]
+    notes = [finding for check in checked for finding in check.findings if finding.kind != PROBLEM]
     report.data |= {
-        "user": patient.account.name, "service": patient.service, "findings": [_data(each) for each in findings],
-        "checks": len(checked),
-        "checked": [{"name": each.name, "about": each.about, "findings": len(each.findings)} for each in checked],
+        "user": patient.account.name, "service": patient.service,
+        "findings": [_data(each) for each in problems], "notes": [_data(each) for each in notes],
+        "checks": len(checked), "checked": [_checked_data(each) for each in checked],
         "effects": [{"module": module, "where": where, "what": what} for module, where, what in effects],
         "session": _session_data(patient.outcome), "needs_root": not patient.root,
     }
@@ -32,8 +33,17 @@ def add_all(report: Report, patient: Patient, checked: list[Checked], effects: l
         report.add("Modules that really ran", *(Row(module, what, where) for module, where, what in effects))
     _session(report, patient)
     report.add("Directory", *directory_rows(look(patient)))
-    _findings(report, checked, findings)
-    report.finding = any(each.kind == PROBLEM for each in findings)
+    _problems(report, problems, checked)
+    _notes(report, notes)
+    if report.settings.verbosity > 0:
+        report.add("Checks", *(Row(each.name, _counted(each), each.about, "" if each.findings else "good")
+                               for each in checked))
+    report.finding = bool(problems)
+
+
+def _checked_data(check: Checked) -> dict[str, Any]:
+    problems = sum(each.kind == PROBLEM for each in check.findings)
+    return {"name": check.name, "about": check.about, "findings": problems, "notes": len(check.findings) - problems}
 
 
 def _data(finding: Finding) -> dict[str, Any]:
@@ -78,18 +88,30 @@ def _wrapped(label: str, text: str, mark: str = "") -> list[Row]:
     return [Row("" if number else label, piece, "", mark if not number else "") for number, piece in enumerate(pieces)]
 
 
-def _findings(report: Report, checked: list[Checked], findings: list[Finding]) -> None:
-    names = ", ".join(each.name for each in checked)
-    for number, finding in enumerate(sorted(findings, key=lambda each: each.kind != PROBLEM), 1):
-        mark = "bad" if finding.kind == PROBLEM else ""
-        title = "Problem" if finding.kind == PROBLEM else "Note"
-        rows = _wrapped(title.lower(), finding.what, mark)
-        for label, text in ("where", finding.where), ("so", finding.why), ("do", finding.do):
-            rows += _wrapped(label, text)
-        rows += [Row("run", shlex.join(command)) for command in finding.commands]
-        report.add(f"{number}. {finding.id}", *rows)
-    if not any(each.kind == PROBLEM for each in findings):
-        report.add("No problems" if findings else "No findings", *_wrapped("checked", names))
+def _counted(check: Checked) -> str:
+    return f"{len(check.findings)} found" if check.findings else "nothing found"
+
+
+def _problems(report: Report, problems: list[Finding], checked: list[Checked]) -> None:
+    for number, finding in enumerate(problems, 1):
+        report.add(f"{number}. {finding.id}", *_long("problem", finding, "bad"))
+    if problems:
+        report.add("1 problem" if len(problems) == 1 else f"{len(problems)} problems")
+    else:
+        report.add("No problems", *_wrapped("checked", ", ".join(each.name for each in checked)))
+
+
+def _notes(report: Report, notes: list[Finding]) -> None:
+    """One line each; with --verbose all that is known of it."""
     if report.settings.verbosity > 0:
-        report.add("Checks", *(Row(each.name, f"{len(each.findings)} found" if each.findings else "nothing found",
-                                   each.about, "" if each.findings else "good") for each in checked))
+        for finding in notes:
+            report.add(finding.id, *_long("note", finding))
+    elif notes:
+        report.add("Notes", *(Row(each.id, f"{each.what}: {each.do}") for each in notes))
+
+
+def _long(label: str, finding: Finding, mark: str = "") -> list[Row]:
+    rows = _wrapped(label, finding.what, mark)
+    for name, text in ("where", finding.where), ("so", finding.why), ("do", finding.do):
+        rows += _wrapped(name, text)
+    return rows + [Row("run", shlex.join(command)) for command in finding.commands]

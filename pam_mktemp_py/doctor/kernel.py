@@ -18,18 +18,19 @@ LASTING = "/etc/sysctl.d/60-pam-mktemp-protect.conf"
 
 
 def check(_patient: Patient) -> Iterator[Finding]:
-    """Each of the four that is off: a problem on a host, a note where only its host can change it."""
+    """Those of the four that are off: a problem on a host, a note where only its host can change it."""
     kind = NOTE if whereabouts.container() or whereabouts.chroot() or not whereabouts.sees_first() else PROBLEM
-    for name, (least, why) in SETTINGS.items():
-        value = _value(name)
-        if value is None or value >= least:
-            continue
-        setting = f"fs.{name}={2 if name == 'protected_regular' else 1}"
-        yield Finding(
-            "kernel-protection-off", f"fs.{name} is {value}", os.path.join(FS, name), why,
-            f"run: sysctl -w {setting}, and write it into {LASTING} so that it is set at every boot"
-            + ("" if kind == PROBLEM else "; on the host, as it is the kernel's"),
-            (("sysctl", "-w", setting),), kind)
+    values = {name: _value(name) for name in SETTINGS}
+    off = [name for name, value in values.items() if value is not None and value < SETTINGS[name][0]]
+    if not off:
+        return
+    settings = [f"fs.{name} = {2 if name == 'protected_regular' else 1}" for name in off]
+    yield Finding(
+        "kernel-protection-off", f"the kernel does not protect shared directories: {', '.join(off)} in {FS}",
+        os.path.join(FS, off[0]), "; ".join(SETTINGS[name][1] for name in off),
+        f"set, now and at every boot, in {LASTING}: {', '.join(settings)}" if kind == PROBLEM
+        else "see doctor on the host: the kernel is its",
+        (tools.create(LASTING, *settings), ("sysctl", "--quiet", "--load", LASTING)) if kind == PROBLEM else (), kind)
 
 
 def _value(name: str) -> int | None:
