@@ -100,5 +100,5 @@ def _rows(config: Config, name: str, about: Key, value: Any, verbose: bool) -> l
     if verbose:
         rows += [Row("", each, f"{file}:{line}") for each, file, line in _entries(config, name, value)]
         rows += [Row("", "", line) for paragraph in about.description.split("\n\n")
-                 for line in textwrap.wrap(paragraph, 80, break_on_hyphens=False)]
+                 for line in textwrap.wrap(paragraph, 76, break_on_hyphens=False)]
     return rows

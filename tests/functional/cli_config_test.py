@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pam_mktemp_py.config.keys import KEYS
 from pam_mktemp_py.cli.report import WIDTH
+from pam_mktemp_py.config.keys import KEYS
 from pam_mktemp_py.config.load import load
 from tests.functional.commands import USER, Command
 
