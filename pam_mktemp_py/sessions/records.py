@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import time
 
 from pam_mktemp_py import paths, percent
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 HEADER = 'pam-mktemp-session 1'
 _MAX_BYTES = 8192
+_MAX_DIGITS = 20  # of 2^64
+_NO_RECORD = frozenset({errno.ELOOP, errno.ENXIO})  # open(2): a link, a socket
 _HELD = frozenset({errno.EAGAIN, errno.EACCES})  # flock(2): somebody holds the lock
 
 
@@ -38,7 +41,7 @@ class Record:
     def number(self, name: str) -> int:
         """A field's number: uid, pid, opened, time, device, inode."""
         text = self.fields.get(name, '')
-        return int(text) if text.isascii() and text.isdigit() else 0
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else 0
 
 
 def _decoded(field: str) -> str:
@@ -95,8 +98,13 @@ def _read(folder: str, file: str) -> Record | None:
         fd = os.open(f'{folder}/{file}', os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
+    except OSError as e:
+        if e.errno in _NO_RECORD:
+            return Record(file, False, {})
+        raise
     try:
-        fields = _parse(os.read(fd, _MAX_BYTES).decode('ascii', 'replace'))
+        data = os.read(fd, _MAX_BYTES) if stat.S_ISREG(os.fstat(fd).st_mode) else b''
+        fields = _parse(data.decode('ascii', 'replace'))
         locked = _is_locked(fd)
     finally:
         os.close(fd)
@@ -161,7 +169,7 @@ def sweep(folder: str = paths.SESSIONS, until: float = float('inf')) -> int:
         if record and not record.alive:
             try:
                 os.unlink(f'{folder}/{name}')
-            except FileNotFoundError:  # swept by another
+            except (FileNotFoundError, IsADirectoryError):  # swept by another; or root's own doing
                 continue
             swept += 1
     return swept

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -167,3 +168,20 @@ def test_where_pam_runs_it(tmp_path: Path) -> None:
     stacks = {name: stack.session(name, str(tmp_path), str(tmp_path / "none")) for name in STACKS}
     assert running_in({name: stacks[name] for name in ("su", "sshd", "runuser", "cron", "crlf")}) == (
         ["cron", "sshd", "su"], [f"{tmp_path}/common-session:2", f"{tmp_path}/cron:2"])
+
+
+def test_what_is_no_record(command: Command, session: Session) -> None:
+    """Only root can put it there; it may keep neither the command nor the planner from their work."""
+    session(uid=1, pid="9" * 5000, time="9" * 5000)
+    folder = command.run / "sessions"
+    (folder / f"1.{GONE}.2").mkdir()
+    (folder / f"1.{GONE}.3").symlink_to("/etc/passwd")
+    os.mkfifo(folder / f"1.{GONE}.4")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(folder / f"1.{GONE}.5"))
+    found = command.json("status")
+    assert [(each["pid"], each["since"]) for each in found["sessions"]] == [(0, 0)] and found["stale"] == 4
+    assert not records.in_use(1, 1, str(folder))
+    assert records.sweep(str(folder)) == 3
+    listener.close()
+    assert command.json("status")["stale"] == 1  # a folder is left alone
