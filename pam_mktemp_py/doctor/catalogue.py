@@ -49,6 +49,7 @@ FINDINGS: dict[str, str] = {
     "own-environment-sets": "A file in the account's home sets one of the variables, such as ~/.pam_environment.",
     "shell-sets": "A start file of shells sets or unsets one of the variables.",
     "own-shell-sets": "A start file of shells in the account's home sets or unsets one of the variables.",
+    "sshd-without-pam": "sshd is set not to use PAM, so its logins do not run the module.",
     "kernel-protection-off": "One of the kernel's protections in shared directories (fs.protected_*) is off.",
     "tmpfiles-ages": "systemd-tmpfiles ages /tmp, and the exception for /tmp/.private is missing.",
     "tmpfiles-removes": "A line of tmpfiles.d cleans the private directories themselves.",

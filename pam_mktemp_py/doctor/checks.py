@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pam_mktemp_py.doctor import (
     cleaners, configuration, coverage, directory, environment, installation, kernel, modules, ownline, plan, session,
-    shells, slurm, sudo, surroundings, units, variables,
+    shells, slurm, sshd, sudo, surroundings, units, variables,
 )
 from pam_mktemp_py.doctor.finding import Finding, Patient
 
@@ -23,6 +23,7 @@ ALL: tuple[Check, ...] = (
     ownline.check,
     modules.check,
     environment.check,
+    sshd.check,
     shells.check,
     kernel.check,
     cleaners.check,

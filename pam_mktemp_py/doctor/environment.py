@@ -5,13 +5,12 @@ import os
 import pwd
 from collections.abc import Iterator
 
-from pam_mktemp_py.doctor import tools
+from pam_mktemp_py.doctor import sshd, tools
 from pam_mktemp_py.doctor.finding import NOTE, Finding, Patient
 from pam_mktemp_py.pamstack.stack import Entry
 
 PAM_ENV = "/etc/security/pam_env.conf"
 ENVIRONMENT = "/etc/environment"
-SSHD = ("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d/*.conf")
 USER_MANAGER = (
     *(f"{folder}/environment.d/*.conf" for folder in ("/etc", "/run", "/usr/local/lib", "/usr/lib")),
     *(f"{folder}/systemd/user.conf{also}" for folder in ("/etc", "/run", "/usr/lib") for also in ("", ".d/*.conf")),
@@ -52,7 +51,7 @@ def _read_by_us(patient: Patient) -> Iterator[tuple[str, str]]:
         if "readenv=0" not in arguments:
             yield _argument(arguments, "envfile", ENVIRONMENT), f"pam_env in service {service}"
     # SetEnv comes after PAM's variables. ~/.ssh/environment and authorized_keys come before, and ours replace theirs.
-    for path in tools.files(*SSHD) if _covered(patient, "sshd") else []:
+    for path in tools.files(*sshd.FILES) if _covered(patient, "sshd") else []:
         yield path, "sshd"
     for path in tools.files(*USER_MANAGER) if _covered(patient, "systemd-user") else []:
         yield path, "each user's systemd"
@@ -68,10 +67,14 @@ def _covered(patient: Patient, service: str) -> bool:
 
 
 def _pam_env_after(patient: Patient) -> Iterator[tuple[str, Entry]]:
-    """The lines of pam_env that stand after ours, in every service."""
+    """The lines of pam_env that run after ours, in every service; in auth a program may have them run last of all."""
     for service, entries in patient.stacks.items():
         ours = [index for index, entry in enumerate(entries) if entry.line.ours]
         for entry in entries[ours[-1]:] if ours else []:
+            if entry.module == "pam_env.so":
+                yield service, entry
+    for service, entries in patient.late.items():
+        for entry in entries:
             if entry.module == "pam_env.so":
                 yield service, entry
 

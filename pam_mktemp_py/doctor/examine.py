@@ -17,8 +17,10 @@ from pam_mktemp_py.pamstack.lines import Line
 from pam_mktemp_py.sessions import records
 
 USUAL = ("sshd", "login", "su-l", "su", "cron", "sudo-i", "sudo", "runuser")
+# Seen by logins of each: pam_setcred(3) runs the auth modules again when ours has run. su, sudo and runuser do it before.
+SETCRED_LATER = ("sshd", "login", "remote", "cron", "crond")
 # What distributions call the files that services only include.
-PARTS = re.compile(r"common-.*|(system|password|smartcard|fingerprint)-auth(-ac)?|postlogin(-ac)?|system-.*|other")
+PARTS = re.compile(r"common-.*|(system|password|smartcard|fingerprint)-auth(-ac)?|postlogin(-ac)?|system-.*")
 Announce = Callable[[list[tuple[str, str, str]]], None]
 
 
@@ -35,6 +37,8 @@ def examine(account: Account, service: str | None, config: str, *, full: bool, r
         stacks[service] = _asked(service)
     chosen = service if service is not None else usual_service(stacks)
     patient = Patient(account, chosen, full=full, root=root, stacks=stacks, config_path=config)
+    patient.late = {name: stack.auth(name) for name in SETCRED_LATER
+                    if any(entry.line.ours for entry in stacks.get(name, []))}
     named = config_argument(ours(patient))
     if named and config == paths.CONFIG:
         patient.config_path = named

@@ -40,7 +40,8 @@ class Patient:
     """What the checks look at; made once.
 
     `stacks` has the session entries of every service that opens sessions (common-* and other files that are
-    only included are not among them). `config` is None if it cannot be used, `error` then says why.
+    only included are not among them). `late` has the auth lines of those of them that run our module and whose
+    programs call pam_setcred(3) when the session is open. `config` is None if it cannot be used, `error` then says why.
     `outcome` is None if no session was opened: not root, or no service runs our module. `before` is the
     directory as it was before that session. `full`: the session ran through all modules of the stack; else
     `shape` is what came of the stack's structure without them. `failed`: why no session could be tried.
@@ -54,6 +55,7 @@ class Patient:
     config: Config | None = None
     error: ConfigError | None = None
     stacks: dict[str, list[Entry]] = field(default_factory=dict)
+    late: dict[str, list[Entry]] = field(default_factory=dict)
     outcome: Outcome | None = None
     shape: Outcome | None = None
     failed: ProbeError | None = None

@@ -1,6 +1,7 @@
 """Other modules in the stack that have to do with /tmp: what they set, mount, or need before us."""
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Iterator
@@ -36,6 +37,10 @@ def check(patient: Patient) -> Iterator[Finding]:
             for finding in _findings(entry, entries[at], index > at, patient):
                 said.add(entry.where)
                 yield finding
+        for entry in patient.late.get(service, []):
+            for finding in _setter(entry, True, patient) if entry.where not in said else ():
+                said.add(entry.where)
+                yield finding
 
 
 def _findings(entry: Entry, ours: Entry, after: bool, patient: Patient) -> Iterator[Finding]:
@@ -46,7 +51,12 @@ def _findings(entry: Entry, ours: Entry, after: bool, patient: Patient) -> Itera
             yield Finding("home-after", f"{entry.module} makes the home directory after our line", entry.where,
                           "no harm as long as nothing is mounted; a stage that mounts needs the home first",
                           f"move the line above {ours.where}", _moved_down(ours, entry), NOTE)
-    elif entry.module != "pam_env.so" and (sets := _sets(entry, patient)):
+    else:
+        yield from _setter(entry, after, patient)
+
+
+def _setter(entry: Entry, after: bool, patient: Patient) -> Iterator[Finding]:
+    if entry.module and entry.module != "pam_env.so" and (sets := _sets(entry, patient)):
         value = SETTERS.get(entry.module, "a value of its own")
         why = ("the session gets that and not the private directory; where it leaves some of the variables, "
                "they disagree") if after else "our module runs later and replaces it: it works for nothing"
@@ -59,17 +69,22 @@ def _sets(entry: Entry, patient: Patient) -> str:
     if entry.module == "pam_tmpdir.so":
         return "TMP TMPDIR TEMP TEMPDIR"
     names = tools.variables(patient)
-    words = re.compile(r"(?<![\w/.%-])(" + "|".join(map(re.escape, names)) + ")=")
-    path = _path(entry.line.module)
-    try:
-        with open(path, "rb") as file:
-            found = set(words.findall(file.read(LONGEST).decode("latin-1"))) if path else set()
-    except OSError:
-        return ""
+    found = set(_words(entry.line.module, tuple(names)))
     if entry.module == "pam_mktemp.so":
         found |= {name for word in entry.line.arguments for name in [word.removeprefix("var=")] if name in names}
         found = found or {"TMPDIR", "TMP"}
     return " ".join(name for name in names if name in found)
+
+
+@functools.cache
+def _words(module: str, names: tuple[str, ...]) -> frozenset[str]:
+    """Those of the variables for which a module's file has NAME=; empty if it cannot be read."""
+    wanted = re.compile(rb"(?<![\w/.%-])(" + b"|".join(re.escape(name.encode()) for name in names) + b")=")
+    try:
+        with open(_path(module), "rb") as file:
+            return frozenset(name.decode() for name in wanted.findall(file.read(LONGEST)))
+    except OSError:
+        return frozenset()
 
 
 def _path(module: str) -> str:

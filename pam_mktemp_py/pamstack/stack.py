@@ -16,7 +16,7 @@ _JUMPS = re.compile(r"=[ \t]*(\d+)")
 
 @dataclass(frozen=True)
 class Entry:
-    """One session line of a service: the file that it stands in, and the line. `file` is a path.
+    """One line of a service, mostly of its session type: the file that it stands in, and the line. `file` is a path.
 
     `within` has a number for each substack that the line stands in: a jump takes a whole substack for one line.
     """
@@ -86,31 +86,38 @@ def session(service: str, folder: str = PAM_D, vendor: str = VENDOR,
     return named(service.lower(), folder, vendor, files)
 
 
-def named(name: str, folder: str = PAM_D, vendor: str = VENDOR, files: dict[str, bytes] | None = None) -> list[Entry]:
-    """The session lines that an include of this name brings, as session() has them; empty for no file. OSError."""
+def auth(service: str) -> list[Entry]:
+    """The auth lines of a service, which libpam runs a second time for pam_setcred(3); else as session()."""
+    return named(service.lower(), kind="auth")
+
+
+def named(name: str, folder: str = PAM_D, vendor: str = VENDOR, files: dict[str, bytes] | None = None,
+          kind: str = "session") -> list[Entry]:
+    """The lines of one type that an include of this name brings, as session() has them; empty for no file. OSError."""
     path = path_of(name, folder, vendor)
     if path is None or os.path.isdir(path):
         return []  # reading a directory fails, which libpam takes for an empty file
-    return _Reader(folder, vendor, files or {}).entries(path, (), ())
+    return _Reader(folder, vendor, files or {}, kind).entries(path, (), ())
 
 
 class _Reader:
     """Follows the includes of one service."""
 
-    def __init__(self, folder: str, vendor: str, files: dict[str, bytes]) -> None:
+    def __init__(self, folder: str, vendor: str, files: dict[str, bytes], kind: str) -> None:
         self.folder = folder
         self.vendor = vendor
         self.files = {f"{folder}/{name}": data for name, data in files.items()}
+        self.kind = kind
         self.substacks = 0
 
     def entries(self, path: str, above: tuple[str, ...], within: tuple[int, ...]) -> list[Entry]:
-        """The session lines of one file; `above` are the files that include it."""
+        """The lines of one file; `above` are the files that include it."""
         found = []
         text = self.files[path].decode("latin-1") if path in self.files else read(path)
         for line in lines.parse(text):
             if line.trouble:
                 found.append(Entry(path, line, within))
-            elif line.type not in ("", "session"):
+            elif line.type not in ("", self.kind):
                 continue
             elif not line.file:
                 found.append(Entry(path, line, within))

@@ -52,6 +52,18 @@ def test_runuser_does_not_include_what_the_profile_changes(shared: Callable[...,
     assert finding["commands"] == [["pam-mktemp", "enable", "--service", "runuser"]]
 
 
+def test_the_fallback_of_services_without_lines(machine: Callable[..., Path]) -> None:
+    """other is a service, and no shared file that others would have to include."""
+    machine("su", [line for line in PLAIN if not line.startswith("session")])
+    machine("other", [*PLAIN, LINE])
+    for words, service in (((), "other"), (("--service", "su"), "su")):
+        document = run(*words)
+        assert document["service"] == service and document["session"]["outcome"] == "private"
+        assert ids(document, "problem") == set()
+    machine("other", PLAIN)
+    assert "not-enabled" in ids(run("--service", "su"))
+
+
 def test_a_service_that_the_configuration_leaves_out(shared: Callable[..., Path],
                                                      put: Callable[..., Path]) -> None:
     put("/etc/security/pam_mktemp.toml", 'exempt_services = ["runuser", "runuser-l"]\n')

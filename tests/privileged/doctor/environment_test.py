@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.privileged.doctor.doctor import LINE, PLAIN, assert_cured, ids, run
+from tests.privileged.logins.console_test import Console
 from tests.sandbox.accounts import CLEAN
 
 ENV = "session required pam_env.so"
@@ -31,6 +32,32 @@ def test_pam_env_after_ours(machine: Callable[..., Path], put: Callable[..., Pat
     finding = assert_cured("environment-sets")
     assert finding["where"] == f"{file}:{text.count(chr(10))}"
     assert "/scratch" not in run("--full")["session"]["environment"].values()
+
+
+def test_pam_env_in_auth(machine: Callable[..., Path], put: Callable[..., Path]) -> None:
+    """login runs it a second time, by pam_setcred, when the session is open; su does not."""
+    put("/etc/environment", "# x\nTMPDIR=/scratch\n")
+    lines = ["auth required pam_env.so", "auth required pam_permit.so", "account required pam_permit.so", LINE]
+    machine("su", lines)
+    assert accounts_tmpdir(["su", "alice", "-s", "/bin/sh"]) == "/tmp/.private/alice/tmp"
+    assert ids(run(), "problem") == set()
+    machine("login", ["auth include login-auth", *lines[1:]])
+    machine("login-auth", lines[:1])
+    assert accounts_tmpdir(["login", "-f", "alice"]) == "/scratch"
+    finding = assert_cured("environment-sets")
+    assert finding["where"] == "/etc/environment:2" and "service login" in finding["what"]
+    assert accounts_tmpdir(["login", "-f", "alice"]) == "/tmp/.private/alice/tmp"
+
+
+def accounts_tmpdir(command: list[str]) -> str:
+    """What alice's shell has after a login on a terminal."""
+    seen = Path("/home/alice/seen")
+    console = Console(*command)
+    console.type(f"echo $TMPDIR > {seen}; exit")
+    assert console.end() == 0, console.shown
+    text = seen.read_text().strip()
+    seen.unlink()
+    return text
 
 
 def test_pam_env_before_ours_is_overridden(machine: Callable[..., Path], put: Callable[..., Path]) -> None:

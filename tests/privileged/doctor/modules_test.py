@@ -61,6 +61,13 @@ class TestSetters:
         assert run("--full")["session"]["environment"]["TMP"] == "/tmp/.private/alice/tmp"
         assert_cured("other-module", kind="note")
 
+    def test_in_auth_of_a_program_that_runs_it_last(self, machine: Callable[..., Path]) -> None:
+        auth = ["auth optional pam_tmpdir.so", "auth required pam_permit.so", "account required pam_permit.so"]
+        machine("su", [*auth, LINE])
+        assert "other-module" not in ids(run())
+        machine("sshd", [*auth, LINE])
+        assert assert_cured("other-module")["where"] == "/etc/pam.d/sshd:1"
+
     def test_one_of_a_profile(self, machine: Callable[..., Path], put: Callable[..., Path]) -> None:
         """What pam-auth-update wrote it takes out itself."""
         put("/usr/share/pam-configs/tmpdir", "Name: tmpdir\nDefault: yes\nPriority: 0\nSession-Type: Additional\n"
