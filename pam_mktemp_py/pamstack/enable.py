@@ -53,6 +53,7 @@ def disable(services: list[str] | None, *, dry_run: bool = False) -> list[Change
     _refuse_host()
     with _alone("pam-mktemp disable", dry_run):
         changes = _without_any() if services is None else _without_line(services)
+        _refuse_jumps(changes)
         if changes and not dry_run:
             with write.replaced(changes):
                 pass
@@ -181,10 +182,8 @@ def _refuse_troubles(entries: list[Entry]) -> None:
 def _refuse_conflicts(changes: list[Change]) -> None:
     """Raise StackError where a service would run the module twice, or a jump would land elsewhere."""
     files = {os.path.basename(change.path): change.after for change in _of_pam(changes)}
-    for service in stack.services() if files else []:
-        if os.path.isdir(stack.path_of(service) or "/"):
-            continue
-        now, then = stack.session(service), stack.session(service, files=files)
+    for service, now in _sessions() if files else ():
+        then = stack.session(service, files=files)
         ours = [entry.where for entry in then if entry.line.ours]
         if len(ours) > max(1, sum(entry.line.ours for entry in now)):
             there = [os.path.basename(entry.file) for entry in now if entry.line.ours]
@@ -195,6 +194,23 @@ def _refuse_conflicts(changes: list[Change]) -> None:
             if not any(entry.where == other.where for other in stack.jumped(now)):
                 raise StackError(entry.where, f"jumps over the line of ours that {service} would get, and would land "
                                  "one line too early", "name the services themselves: --service SERVICE")
+
+
+def _refuse_jumps(changes: list[Change]) -> None:
+    """Raise StackError where a line by hand jumps over one of ours: behind the last line, libpam refuses the login."""
+    paths = {change.path for change in _of_pam(changes)}
+    for service, now in _sessions() if paths else ():
+        if any(entry.line.ours and entry.file in paths for entry in now):
+            for entry in stack.jumped(now):
+                raise StackError(entry.where, f"jumps over the line of ours in sessions of {service}, and would land "
+                                 "elsewhere without it", "take this line out first")
+
+
+def _sessions() -> Iterator[tuple[str, list[Entry]]]:
+    """Every service that has a file, and its session lines. OSError."""
+    for service in stack.services():
+        if not os.path.isdir(stack.path_of(service) or "/"):
+            yield service, stack.session(service)
 
 
 def _of_pam(changes: list[Change]) -> list[Change]:

@@ -185,6 +185,19 @@ def test_lines_by_hand_are_taken_out() -> None:
     assert state() == before
 
 
+def test_a_jump_by_hand_over_the_line(carol: None) -> None:
+    """Seen to lock out: without our line it would lead behind the last one, which libpam takes for a failure."""
+    jump = "session [success=1 default=ignore] pam_succeed_if.so quiet user = carol\n"
+    with open(PAM_D / "su", "a", encoding="utf-8") as file:
+        file.write(f"{jump}{LINE}\n")
+    for words in (["disable"], ["disable", "-s", "su"], ["disable", "--dry-run"]):
+        assert "jumps over the line of ours" in refused(*words)
+    assert su("carol").returncode == 0
+    (PAM_D / "su").write_text((PAM_D / "su").read_text().replace(jump, ""))  # as it was told
+    done("disable")
+    assert su("carol").returncode == 0
+
+
 def test_root_only(carol: None) -> None:
     for words in (["enable", "--dry-run"], ["disable"]):
         result = subprocess.run(["setpriv", "--reuid=3011", "--clear-groups", "/usr/bin/pam-mktemp", *words],
