@@ -124,10 +124,10 @@ def _without_line(services: list[str]) -> list[Change]:
         if change:
             changes.append(change)
         elif through := running(name):
-            shared = os.path.basename(through[0].rpartition(":")[0])
+            shared = through[0].rpartition(":")[0]
             raise StackError(path, f"has no line of ours; it comes from {through[0]}",
-                             "take all back (pam-mktemp disable), or for all that share it: "
-                             f"pam-mktemp disable --service {shared}")
+                             "take all back: pam-mktemp disable" if profile.managed(shared) else
+                             "for all that share it: pam-mktemp disable --service " + os.path.basename(shared))
     return changes
 
 
@@ -209,7 +209,7 @@ def _refuse_jumps(changes: list[Change]) -> None:
 def _sessions() -> Iterator[tuple[str, list[Entry]]]:
     """Every service that has a file, and its session lines. OSError."""
     for service in stack.services():
-        if not os.path.isdir(stack.path_of(service) or "/"):
+        if os.path.isfile(stack.path_of(service) or ""):
             yield service, stack.session(service)
 
 
