@@ -115,7 +115,8 @@ def _host(request: dict[str, Any], answer_to: int) -> NoReturn:
 
 def _not_set_up(error: OSError) -> dict[str, Any]:
     hint = "all modules are run only where a process can have mounts of its own (CAP_SYS_ADMIN, and no chroot)"
-    return {"error": f"{error.filename}: {error.strerror}", "hint": hint if error.errno in NO_MOUNTS else ""}
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+    return {"error": what, "hint": hint if error.errno in NO_MOUNTS else ""}
 
 
 def _set_up(request: dict[str, Any]) -> str:
@@ -126,8 +127,9 @@ def _set_up(request: dict[str, Any]) -> str:
     """
     kept = {}
     for name in os.listdir(stack.PAM_D):
-        with contextlib.suppress(OSError), open(f"{stack.PAM_D}/{name}", encoding="latin-1", newline="") as file:
-            kept[name] = file.read()
+        if os.path.isfile(f"{stack.PAM_D}/{name}"):
+            with contextlib.suppress(OSError):
+                kept[name] = stack.read(f"{stack.PAM_D}/{name}")
     folder = ""
     try:
         namespace.own_mounts()

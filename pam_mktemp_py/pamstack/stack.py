@@ -95,8 +95,8 @@ def named(name: str, folder: str = PAM_D, vendor: str = VENDOR, files: dict[str,
           kind: str = "session") -> list[Entry]:
     """The lines of one type that an include of this name brings, as session() has them; empty for no file. OSError."""
     path = path_of(name, folder, vendor)
-    if path is None or os.path.isdir(path):
-        return []  # reading a directory fails, which libpam takes for an empty file
+    if path is None or not os.path.isfile(path):
+        return []  # reading a directory fails, which libpam takes for an empty file; a pipe would have us wait
     return _Reader(folder, vendor, files or {}, kind).entries(path, (), ())
 
 
@@ -129,7 +129,7 @@ class _Reader:
         target = path_of(line.file, self.folder, self.vendor)
         if target is None:
             return [_troubled(path, line, f"there is no file {line.file}", within)]
-        if os.path.isdir(target):
+        if not os.path.isfile(target):
             return []
         if target in (*above, path):
             return [_troubled(path, line, f"{line.file} includes itself, which crashes libpam", within)]

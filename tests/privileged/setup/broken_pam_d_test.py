@@ -138,6 +138,16 @@ def test_no_names_of_services(name: str) -> None:
     refused("disable", "-s", name)
 
 
+def test_what_is_no_file_is_left_alone() -> None:
+    """A pipe would have it wait for ever, with the lock; a device would never end."""
+    os.mkfifo(PAM_D / "pipe")
+    (PAM_D / "zero").symlink_to("/dev/zero")
+    (PAM_D / "folder").mkdir()
+    for service in ("su", "common-session"):
+        done("enable", "-s", service)
+        done("disable")
+
+
 def test_read_only() -> None:
     run("mount", "--bind", PAM_D, PAM_D)
     run("mount", "-o", "remount,bind,ro", PAM_D)
