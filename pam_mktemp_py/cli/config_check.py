@@ -4,7 +4,7 @@ The keys of --json beside those that report.py names:
 
     config             the main file
     valid              whether a login can use it all
-    files [{path present bytes}]
+    files [{path present bytes}]       bytes is null where it is not there, or was not read because of an error
     errors [{file line what do}]       line is 0 where it is about the whole file
     unknown [text]                     users and groups of the lists that do not exist: a sentence each
     overrides [{key file line replaces_file replaces_line}]
@@ -43,7 +43,8 @@ def command(settings: Settings, strict: bool) -> Report:
     off = os.path.lexists(settings.off)
     report.data = {
         "config": settings.config, "valid": found.config is not None,
-        "files": [{"path": path, "present": size is not None, "bytes": size} for path, size in found.sizes.items()],
+        "files": [{"path": path, "present": size is not None or path in found.unread, "bytes": size}
+                  for path, size in found.sizes.items()],
         "errors": [{"file": error.file, "line": error.line, "what": error.what, "do": error.hint}
                    for error in found.errors],
         "unknown": unknown,
@@ -58,7 +59,8 @@ def command(settings: Settings, strict: bool) -> Report:
 
 def _rows(report: Report, found: Checked, unknown: list[str], strict: bool) -> None:
     report.add("Files, in their order", *(
-        Row(path, "not there" if size is None else f"{size} bytes") for path, size in found.sizes.items()))
+        Row(path, "not read" if path in found.unread else "not there" if size is None else f"{size} bytes")
+        for path, size in found.sizes.items()))
     if found.errors:
         report.add("Errors", *(
             Row(f"{error.file}:{error.line}" if error.line else error.file, error.what, error.hint, "bad")

@@ -13,13 +13,14 @@ from pam_mktemp_py.errors import ConfigError
 class Checked:
     """`config` is None if a login could not use it; `errors` then says why, in the order of the files.
 
-    `sizes` gives the bytes of each file that was looked for, None if it is not there. `overrides` are
-    (key, the file and line that count, those that no longer do).
+    `sizes` gives the bytes of each file that was looked for, None if it is not there, or is in `unread`: there, and
+    not read because of an error. `overrides` are (key, the file and line that count, those that no longer do).
     """
 
     config: Config | None = None
     errors: list[ConfigError] = field(default_factory=list)
     sizes: dict[str, int | None] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
     overrides: list[tuple[str, tuple[str, int], tuple[str, int]]] = field(default_factory=list)
 
 
@@ -47,6 +48,8 @@ def _drop_ins(found: Checked, path: str, owner: int) -> list[str]:
         names, state = files.drop_ins(folder, owner)
     except ConfigError as error:
         found.errors.append(error)
+        found.sizes[folder] = None
+        found.unread.add(folder)
         return []
     if state is None:
         found.sizes[folder] = None
@@ -55,15 +58,19 @@ def _drop_ins(found: Checked, path: str, owner: int) -> list[str]:
 
 def _file(found: Checked, scratch: Config, file: str, owner: int) -> None:
     """Key by key, so that one error does not hide the next."""
+    found.sizes[file] = None
     try:
         raw, _ = files.read_one(file, owner)
         found.sizes[file] = None if raw is None else len(raw)
+    except (ConfigError, OSError) as error:
+        found.errors.append(error if isinstance(error, ConfigError) else
+                            ConfigError(file, 0, f"cannot be read: {error.strerror}"))
+        found.unread.add(file)
+        return
+    try:
         data, lines = load.parse(file, raw or b"")
     except ConfigError as error:
         found.errors.append(error)
-        return
-    except OSError as error:
-        found.errors.append(ConfigError(file, 0, f"cannot be read: {error.strerror}"))
         return
     for key, value in data.items():
         before = dict(scratch.origins)

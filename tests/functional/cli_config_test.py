@@ -52,6 +52,21 @@ def test_check_shows_all_errors_at_once(command: Command) -> None:
     assert "the last good plans stay in use" in shown.stdout
 
 
+def test_check_says_of_no_file_that_it_is_not_there_when_it_is(command: Command) -> None:
+    command.config.write_text("")
+    command.config.chmod(0o666)
+    link = command.config.with_suffix(".d") / "link.toml"
+    link.parent.mkdir()
+    link.symlink_to("/etc/passwd")
+    files = [str(command.config), str(link)]
+    for wanted in (files, [files[0], str(link.parent)]):
+        found = command.json("config", "check", status=1)
+        assert found["files"] == [{"path": path, "present": True, "bytes": None} for path in wanted]
+        assert {each["file"] for each in found["errors"]} == set(wanted)
+        assert command("config", "check").stdout.count("  not read\n") == 2
+        link.parent.chmod(0o777)
+
+
 def test_check_of_what_only_all_files_together_break(command: Command) -> None:
     command.config.write_text('[directories.a]\nvariables = ["X"]\n')
     drop_in(command, "b.toml", '[directories.b]\nvariables = ["X"]\n')
