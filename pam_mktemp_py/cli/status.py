@@ -68,6 +68,8 @@ def command(settings: Settings, user: str | None) -> Report:
     for root to see. The exit status is 1 if an open session has no directory because of a failure, or if
     a failure is heeded now.
     """
+    if user == "":
+        raise click.UsageError("USER or UID cannot be empty")
     found = Found(off=os.path.lexists(settings.off))
     if user is not None:
         found.user, found.uid = _account(user)

@@ -53,6 +53,7 @@ def test_installed_command() -> None:
     (["-q", "-v", "plan", USER], "-q and -v contradict each other; see: pam-mktemp --help"),
     (["plan", ""], "USER and SERVICE cannot be empty; see: pam-mktemp plan --help"),
     (["plan", USER, "-s", ""], "USER and SERVICE cannot be empty; see: pam-mktemp plan --help"),
+    (["status", "-u", ""], "USER or UID cannot be empty; see: pam-mktemp status --help"),
     (["where", ""], "USER, UID or PATH cannot be empty; see: pam-mktemp where --help"),
     (["--color", "red", "plan", USER], None),
     (["plan", USER, "\x1b[31m"], None),
