@@ -21,7 +21,7 @@ from pam_mktemp_py.cli.report import Report
 from pam_mktemp_py.cli.settings import Settings
 from pam_mktemp_py.config.load import load
 from pam_mktemp_py.errors import ConfigError
-from pam_mktemp_py.pamstack import enable, trial
+from pam_mktemp_py.pamstack import enable, places, trial
 
 
 @click.command("enable", short_help="Put the line into PAM's files.")
@@ -60,6 +60,8 @@ def command(settings: Settings, services: tuple[str, ...], user: str | None, dry
         facts.known(user)
     user = user or trial.account(os.environ.get("SUDO_USER"))
     arguments = arguments_of(settings)
+    if settings.config != paths.CONFIG and (why := places.root_only(settings.config)):
+        raise ConfigError(settings.config, 0, f"not only root could change what every login reads: {why}")
     changes = enable.enable(list(services), arguments=arguments, user=user, dry_run=dry_run)
     report = shared.report("enable", settings, changes, dry_run, "Enabled")
     running = {service: enable.running(service) for service in services}

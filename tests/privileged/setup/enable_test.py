@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -80,6 +81,19 @@ def test_configuration_that_no_line_can_name(name: str) -> None:
         assert "this path cannot be written in a line of PAM's" in refused("--config", str(path), "enable", status=3)
     finally:
         path.unlink()
+
+
+def test_configuration_that_another_can_replace(carol: None) -> None:
+    """Root's own file in a folder of carol's: she could take it away, or put an older one of root's in its place."""
+    folder = Path("/etc/hers")
+    folder.mkdir()
+    (folder / "own.toml").write_text("")
+    os.chown(folder, 3011, 3011)
+    try:
+        said = refused("--config", f"{folder}/own.toml", "enable", status=3)
+        assert "not only root could change" in said and f"chown root:root {folder}" in said
+    finally:
+        shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize(("names", "changed"), [
