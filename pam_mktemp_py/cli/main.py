@@ -9,12 +9,13 @@ from typing import Any, NoReturn
 import click
 
 from pam_mktemp_py import __version__, paths
-from pam_mktemp_py.cli.complaints import NAME, complain, translated
+from pam_mktemp_py.cli.complaints import FAILED, NAME, complain, translated
 from pam_mktemp_py.cli.report import Report, deliver
 from pam_mktemp_py.cli.settings import Settings
 from pam_mktemp_py.cli.streams import drop, occupied, settled
 
 COMMANDS = ("config", "disable", "doctor", "enable", "install", "plan", "status", "uninstall", "where")
+COMPLETION = "_PAM_MKTEMP_COMPLETE"  # click's own name: set where a shell asks what Tab can insert
 FINE, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 2, 130, 141
 
 
@@ -60,6 +61,8 @@ class Group(click.Group):
         except SystemExit as end:  # click's own answer to a broken pipe
             return end.code if isinstance(end.code, int) and end.code != 1 else quiet_end()
         except Exception as error:
+            if COMPLETION in os.environ:  # a message would stand in the middle of what is being typed
+                return FAILED
             return translated(error)
 
 

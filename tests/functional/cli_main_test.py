@@ -14,6 +14,7 @@ import pytest
 
 from pam_mktemp_py import __version__
 from pam_mktemp_py.cli import files
+from pam_mktemp_py.cli.main import COMPLETION
 from pam_mktemp_py.cli.report import Report, Row, deliver
 from pam_mktemp_py.cli.settings import Settings
 from tests.functional.commands import USER, Command
@@ -145,6 +146,9 @@ def test_half_an_installation(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
     assert f"{tmp_path} is not whole" in done.stderr and "make install" in done.stderr
     assert subprocess.run([*words, "plan", "root"], capture_output=True, cwd=tmp_path).returncode in (0, 1)
+    tab = os.environ | {COMPLETION: "bash_complete", "COMP_WORDS": "pam-mktemp where ro", "COMP_CWORD": "2"}
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, env=tab)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "")  # nothing into what is being typed
 
 
 def test_a_row_of_a_label_alone() -> None:
