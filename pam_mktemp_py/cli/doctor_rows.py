@@ -107,7 +107,12 @@ def _notes(report: Report, notes: list[Finding]) -> None:
         for finding in notes:
             report.add(finding.id, *_long("note", finding))
     elif notes:
-        report.add("Notes", *(Row(each.id, f"{each.what}: {each.do}") for each in notes))
+        report.add("Notes", *(Row(each.id, _noted(each)) for each in notes))
+
+
+def _noted(note: Finding) -> str:
+    where = f" ({note.where})" if note.where and note.where not in note.what else ""
+    return f"{note.what}{where}: {note.do}"
 
 
 def _long(label: str, finding: Finding, mark: str = "") -> list[Row]:

@@ -1,6 +1,7 @@
 """What sets one of our variables after we did: pam_env(8), sshd_config(5), environment.d(5), systemd-user.conf(5)."""
 from __future__ import annotations
 
+import glob
 import os
 import pwd
 from collections.abc import Iterator
@@ -79,6 +80,10 @@ def _pam_env_after(patient: Patient) -> Iterator[tuple[str, Entry]]:
                 yield service, entry
 
 
+def _in_home(home: str) -> list[str]:
+    return tools.files(f"{glob.escape(home)}/.config/environment.d/*.conf")[:tools.MOST]
+
+
 def _own_files(patient: Patient) -> Iterator[Finding]:
     """The same in the account's own files, which only matter where root allows them."""
     try:
@@ -91,7 +96,7 @@ def _own_files(patient: Patient) -> Iterator[Finding]:
             name = _argument(entry.line.arguments, "user_envfile", ".pam_environment")
             readers[f"{home}/{name}"] = f"pam_env with user_readenv=1 in service {service}"
     if _covered(patient, "systemd-user"):
-        readers |= {path: "the account's systemd" for path in tools.files(f"{home}/.config/environment.d/*.conf")}
+        readers |= {path: "the account's systemd" for path in _in_home(home)}
     for path, reader in readers.items():
         found = [(number, name) for number, line in tools.numbered(path, follow=False)
                  if (name := _sets(line, patient))]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Command = tuple[str, ...]
 
 LARGEST = 1 << 20  # bytes; no start file or configuration is longer
-MOST = 50          # lines of a user's file that are spoken of: it may hold any number
+MOST = 50          # files of a user's, or lines of one, that are spoken of: there may be any number
 SECONDS = 20       # for a program that prints a configuration
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
@@ -35,10 +35,11 @@ def read(path: str, follow: bool = True) -> list[str]:
         fd = os.open(path, flags)
     except (OSError, ValueError):
         return []
+    about = os.fstat(fd)
+    if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
+        os.close(fd)
+        return []
     with open(fd, "rb") as file:
-        about = os.fstat(fd)
-        if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
-            return []
         return file.read(LARGEST).decode("latin-1").split("\n")
 
 

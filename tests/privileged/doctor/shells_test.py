@@ -57,6 +57,15 @@ def test_links_are_not_followed(machine: Callable[..., Path], tmp_path: Path) ->
     os.unlink("/home/alice/.profile")
 
 
+def test_a_folder_in_its_place(machine: Callable[..., Path], put: Callable[..., Path]) -> None:
+    """It breaks nothing off: what stands in the other files is found."""
+    put("/home/alice/.zlogin", "export TMPDIR=/x\n")
+    Path("/home/alice/.kshrc").mkdir()
+    document = run()
+    assert "check-failed" not in ids(document) and find(document, "own-shell-sets")["where"].endswith("/.zlogin:1")
+    Path("/home/alice/.kshrc").rmdir()
+
+
 def test_a_file_full_of_them(machine: Callable[..., Path]) -> None:
     """One finding, however many lines; what it does not reach is said the next time."""
     path = Path("/home/alice/.zshrc")
