@@ -30,6 +30,7 @@ TTYS = {"sshd": b"ssh", "cron": b"cron", "atd": b"atd"}  # what the programs the
 
 def main() -> NoReturn:
     """Answer the request; every descendant is dead when this ends."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, as some daemons have it, it leaves nothing to wait for
     descendants.die_with_parent()
     descendants.adopt_orphans()
     request = json.loads(sys.stdin.read())

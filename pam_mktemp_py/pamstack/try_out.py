@@ -4,15 +4,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
+import signal
 import sys
+import time
 from typing import NoReturn
+
+LONGEST = 5.0  # s
 
 
 def as_account(user: str, uid: int, gid: int, places: dict[str, str]) -> dict[str, str]:
     """For each key of `places` (key -> directory): "" or why the account could not use the directory.
 
     A child becomes the account, with its groups, and tries. It can do no more than the account can: what
-    lies at the place is of no danger to root, only the child could be stopped or killed by its owner.
+    lies at the place is of no danger to root, only the child could be stopped or killed by its owner: it has
+    LONGEST seconds.
     """
     read, write = os.pipe()
     child = os.fork()
@@ -20,16 +26,18 @@ def as_account(user: str, uid: int, gid: int, places: dict[str, str]) -> dict[st
         os.close(read)
         _child(user, uid, gid, places, write)
     os.close(write)
-    text = b""
-    while piece := os.read(read, 1 << 16):
+    text, end = b"", time.monotonic() + LONGEST
+    while select.select([read], [], [], max(0.0, end - time.monotonic()))[0] and (piece := os.read(read, 1 << 16)):
         text += piece
     os.close(read)
-    os.waitpid(child, 0)
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):  # a module may have SIGCHLD ignored
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
     try:
         answers = json.loads(text)
         return {key: str(answers[key]) for key in places}
     except (ValueError, KeyError, TypeError):
-        return {key: "the process that tried it as the account was killed" for key in places}
+        return {key: "the process that tried it as the account was stopped or killed" for key in places}
 
 
 def _child(user: str, uid: int, gid: int, places: dict[str, str], answer_to: int) -> NoReturn:

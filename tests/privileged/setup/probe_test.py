@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from pam_mktemp_py.pamstack import probe
+from pam_mktemp_py.pamstack import probe, try_out
 from pam_mktemp_py.sessions.records import records, sweep
 from tests.privileged.doctor.doctor import shown
 from tests.privileged.logins.session import all_four, configure
@@ -181,6 +182,35 @@ def test_the_account_tries_it_with_its_groups(write: Write) -> None:
     finally:
         subprocess.run(["groupdel", "team"], check=True)
         place.rmdir()
+
+
+STOPPER = """import os
+while True:
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if int(pid) != os.getpid():
+                os.kill(int(pid), %d)
+        except OSError:
+            pass
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
+def test_the_account_stops_what_tries_it(write: Write, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """It is the account's own process for a moment: that neither keeps us waiting nor is taken for an answer."""
+    monkeypatch.setattr(try_out, "LONGEST", 0.5)
+    slow = {str(at): "/tmp" + "/." * at for at in range(1500)}  # the moment is long
+    command = ["/usr/bin/python3", "-c", STOPPER % number]
+    with subprocess.Popen(command, user=2101, group=2101, extra_groups=[]) as stopper:
+        try:
+            for _ in range(100):
+                answers = try_out.as_account("alice", 2101, 2101, slow)
+                assert set(answers) == set(slow) and len(set(answers.values())) == 1
+                if answers["0"]:
+                    break
+        finally:
+            stopper.kill()
+    assert answers["0"].endswith("was stopped or killed")
 
 
 @pytest.mark.parametrize(("user", "service", "what"), [
