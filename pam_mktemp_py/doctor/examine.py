@@ -1,6 +1,7 @@
 """Looks at everything the checks need, once: PAM's files, the configuration, a session opened for real."""
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from pam_mktemp_py.pamstack.lines import Line
 from pam_mktemp_py.sessions import records
 
 USUAL = ("sshd", "login", "su-l", "su", "cron", "sudo-i", "sudo", "runuser")
-# Seen by logins of each: pam_setcred(3) runs the auth modules again when ours has run. su, sudo and runuser do it before.
+# Seen by logins of each: their pam_setcred(3) runs auth modules when ours has run. That of su and sudo comes before.
 SETCRED_LATER = ("sshd", "login", "remote", "cron", "crond")
 # What distributions call the files that services only include.
 PARTS = re.compile(r"common-.*|(system|password|smartcard|fingerprint)-auth(-ac)?|postlogin(-ac)?|system-.*")
@@ -121,12 +122,14 @@ def _asked(service: str) -> list[stack.Entry]:
 def _open(patient: Patient, timeout: float) -> None:
     user, service = patient.account.name, patient.service
     try:
-        how = probe.FULL if patient.full else probe.LINE
-        patient.outcome = probe.open_session(user, service, how, timeout=timeout)
-        if not patient.full:
-            patient.shape = probe.open_session(user, service, probe.SHAPE, timeout=timeout)
-    except probe.ProbeTimeout as error:
-        patient.failed = error
-        records.sweep()  # its processes were killed, so the session was not closed
+        if patient.full:
+            patient.outcome = probe.open_session(user, service, probe.FULL, timeout=timeout)
+            return
+        patient.shape = probe.open_session(user, service, probe.SHAPE, timeout=timeout)
+        good = patient.shape.reached and patient.shape.code == 0
+        patient.outcome = patient.shape if good else probe.open_session(user, service, probe.LINE, timeout=timeout)
     except probe.ProbeError as error:
         patient.failed = error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            records.sweep()  # a module may have ended the session's process, or it was killed: nobody closed it

@@ -43,8 +43,9 @@ class Patient:
     only included are not among them). `late` has the auth lines of those of them that run our module and whose
     programs call pam_setcred(3) when the session is open. `config` is None if it cannot be used, `error` then says why.
     `outcome` is None if no session was opened: not root, or no service runs our module. `before` is the
-    directory as it was before that session. `full`: the session ran through all modules of the stack; else
-    `shape` is what came of the stack's structure without them. `failed`: why no session could be tried.
+    directory as it was before that session. `full`: the session ran through all modules of the stack; else `shape`
+    is what came of the stack's structure without them, and `outcome` the same, or what came of our line alone if
+    the structure did not get to it or refused the session. `failed`: why no session could be tried.
     """
 
     account: Account

@@ -115,7 +115,7 @@ def _not_reached(patient: Patient, outcome: Outcome) -> Iterator[Finding]:
     shape = patient.shape
     if not outcome.reached:
         why = outcome.why
-    elif shape is not None and not shape.reached:
+    elif shape is not None and not shape.reached and outcome.record is not None:  # else it ran and has no record
         why = shape.why
     elif shape is not None and shape.code and not outcome.code:
         yield Finding("stack-refuses", f"the session stack of {patient.service} ends in: {shape.reason}",

@@ -30,7 +30,7 @@ def machine(fresh_state: None, alice: None, pam_service: Callable[..., Path]) ->
 
 @pytest.fixture
 def host() -> Iterator[None]:
-    """The machine without the marks of a container: to doctor it is a host then."""
+    """The machine without the marks of a container: to doctor it is a host then. Name it before `put`."""
     marks = [Path(path) for path in ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")]
     before = [mark for mark in marks if mark.exists()]
     for mark in before:

@@ -14,8 +14,8 @@ Settings = Callable[..., None]
 
 
 @pytest.fixture
-def settings(machine: Callable[..., Path], put: Callable[..., Path], tmp_path: Path) -> Iterator[Settings]:
-    """settings(protected_fifos=0); all are on at first. What the advice writes is gone with the test."""
+def settings(machine: Callable[..., Path], host: None, put: Callable[..., Path], tmp_path: Path) -> Iterator[Settings]:
+    """On a host: settings(protected_fifos=0); all are on at first. What the advice writes is gone with the test."""
     put(LASTING, "").unlink()
     for name in SETTINGS:
         (tmp_path / name).write_text("1\n")
@@ -27,7 +27,7 @@ def settings(machine: Callable[..., Path], put: Callable[..., Path], tmp_path: P
 
 @pytest.mark.parametrize("off", [{name: 0} for name in SETTINGS] + [dict.fromkeys(SETTINGS, 0)],
                          ids=[*SETTINGS, "all"])
-def test_off_on_a_host(settings: Settings, host: None, off: dict[str, int]) -> None:
+def test_off_on_a_host(settings: Settings, off: dict[str, int]) -> None:
     settings(**off)
     finding = assert_cured("kernel-protection-off")
     assert finding["where"] == f"{FS}/{next(iter(off))}" and all(name in finding["what"] for name in off)
@@ -37,11 +37,11 @@ def test_off_on_a_host(settings: Settings, host: None, off: dict[str, int]) -> N
         assert (f"fs.{name} = {wanted}" in Path(LASTING).read_text()) == (name in off)
 
 
-def test_all_on(settings: Settings, host: None) -> None:
+def test_all_on(settings: Settings) -> None:
     assert "kernel-protection-off" not in ids(run())
 
 
-def test_in_a_container_its_host_decides(settings: Settings, host: None, put: Callable[..., Path]) -> None:
+def test_in_a_container_its_host_decides(settings: Settings, put: Callable[..., Path]) -> None:
     settings(protected_fifos=0)
     put("/run/.containerenv", "")
     finding = find(run(), "kernel-protection-off")

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -97,7 +98,9 @@ def test_another_module_refuses(machine: Machine) -> None:
 def test_a_module_hangs(machine: Machine) -> None:
     Path("/usr/local/bin/hang").write_text("#!/bin/sh\nsetsid sleep 300 &\nsleep 300\n")
     os.chmod("/usr/local/bin/hang", 0o755)
-    path = machine("su", [*PLAIN, LINE, "session optional pam_exec.so /usr/local/bin/hang"])
+    path = machine("su", [*PLAIN, "session optional pam_exec.so /usr/local/bin/hang", LINE])
+    assert "session-timeout" in ids(run("--full", "--timeout", "1"))  # there is no /run/pam-mktemp yet
+    machine("su", [*PLAIN, LINE, "session optional pam_exec.so /usr/local/bin/hang"])
     finding = find(run("--full", "--timeout", "1"), "session-timeout")
     assert "pam_exec.so" in finding["do"]
     assert subprocess.run(["pgrep", "-x", "sleep"], capture_output=True).returncode == 1
@@ -106,12 +109,25 @@ def test_a_module_hangs(machine: Machine) -> None:
     assert "session-timeout" not in ids(run("--full", "--timeout", "20"))
 
 
+def test_a_module_kills_what_watches_over_it(machine: Machine) -> None:
+    machine("su", [*PLAIN, LINE, "session optional pam_exec.so /bin/sh -c kill${IFS}-KILL${IFS}$(ps${IFS}-o${IFS}ppid="
+                                 "${IFS}$PPID)"])
+    assert "session-untried" in ids(run("--full"))
+
+
+def test_doctor_ignores_the_ends_of_children(machine: Machine) -> None:
+    """As some programs have it that start others."""
+    document = run(preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    assert document["session"]["outcome"] == "private" and not ids(document, "problem")
+
+
 def test_a_module_crashes(machine: Machine) -> None:
     Path("/usr/local/bin/crash").write_text("#!/bin/sh\nkill -SEGV $PPID\n")
     os.chmod("/usr/local/bin/crash", 0o755)
     machine("su", [*PLAIN, LINE, "session optional pam_exec.so /usr/local/bin/crash"])
     document = run("--full")
     assert document["session"]["code"] == -11 and "crashed" in find(document, "session-refused")["what"]
+    assert os.listdir("/run/pam-mktemp/sessions") == []
 
 
 @pytest.mark.parametrize(("lines", "id"), [

@@ -20,7 +20,7 @@ MARKS = (("/run/.containerenv", "", "podman"), ("/.dockerenv", "", "docker"), ("
 
 
 @pytest.mark.parametrize("program", [True, False], ids=["systemd's own way to tell", "without it"])
-def test_a_container(machine: Callable[..., Path], put: Callable[..., Path], host: None, program: bool) -> None:
+def test_a_container(machine: Callable[..., Path], host: None, put: Callable[..., Path], program: bool) -> None:
     with contextlib.nullcontext() if program else away("/usr/bin/systemd-detect-virt"):
         assert "container" not in ids(run())
         for path, text, kind in MARKS:
