@@ -19,6 +19,7 @@ MODULE = "build/pam_mktemp_py.so"
 COMMAND = "contrib/pam-mktemp"
 PLANNER = "contrib/planner/__main__.py"
 MANIFEST = "manifest.json"
+PROFILE = "/usr/share/pam-configs/pam-mktemp"  # whatever PREFIX is: pam-auth-update looks nowhere else
 SCHEMA = 1
 # Where Debian, Fedora and others keep PAM's modules; of the machine's own architecture first.
 SECURITY_DIRS = ("/usr/lib64/security", "/usr/lib/*-linux-gnu*/security", "/lib64/security",
@@ -75,7 +76,7 @@ class Piece:
 PIECES = (
     Piece(MODULE, "{securitydir}/pam_mktemp_py.so"),
     Piece(COMMAND, "{prefix}/bin/pam-mktemp", 0o755, template=True),
-    Piece("contrib/pam-configs/pam-mktemp", "{prefix}/share/pam-configs/pam-mktemp"),
+    Piece("contrib/pam-configs/pam-mktemp", PROFILE),
     Piece("contrib/tmpfiles.d/pam_mktemp.conf", "{prefix}/lib/tmpfiles.d/pam_mktemp.conf"),
     Piece("contrib/tmpreaper/pam_mktemp.conf", "{prefix}/share/pam-mktemp/tmpreaper.conf"),
     Piece("contrib/tmpwatch/tmpwatch", "{prefix}/share/pam-mktemp/tmpwatch", 0o755),

@@ -124,6 +124,7 @@ def test_another_prefix_leaves_nothing_at_the_old_one(tmp_path: Path) -> None:
     steps = install.install(install.of_checkout(str(TOP)), replace(layout, prefix="/opt/x"))
     assert (tmp_path / "opt/x/bin/pam-mktemp").exists() and not (tmp_path / "usr/bin/pam-mktemp").exists()
     assert install.Step("/usr/bin/pam-mktemp", "removed") in steps
+    assert (tmp_path / "usr/share/pam-configs/pam-mktemp").exists()  # pam-auth-update looks nowhere else
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
