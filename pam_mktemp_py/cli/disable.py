@@ -29,7 +29,8 @@ def command(settings: Settings, services: tuple[str, ...], dry_run: bool) -> Rep
     wrote is undone byte for byte. Sessions that are open go on with what they have.
 
     It works as well when the module is no longer installed, and twice is the same as once.
-    The exit status is 1 if a file cannot be changed safely; then nothing is changed.
+    The exit status is 1 if a file cannot be changed safely, or if a line written by hand jumps over the
+    module's: without it the jump would lead elsewhere, or nowhere, which ends logins. Then nothing is changed.
     """
     shared.refuse_others("pam-mktemp disable")
     changes = enable.disable(list(services) or None, dry_run=dry_run)

@@ -52,8 +52,8 @@ def command(settings: Settings, services: tuple[str, ...], user: str | None, dry
     same as once, and disable undoes it exactly.
 
     Refused are files that somebody else could write or has changed meanwhile, links, files that authselect
-    writes (the commands to use instead are shown), and an installation in places that not only root can
-    write. The exit status is then 1.
+    writes (the commands to use instead are shown), and an installation or a configuration in places that
+    not only root can write. The exit status is then 1.
     """
     shared.refuse_others("pam-mktemp enable")
     if user is not None:

@@ -24,7 +24,7 @@ def held(what: str, path: str = PATH, patience: float = PATIENCE) -> Iterator[No
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         end = time.monotonic() + patience
-        while not _taken(fd):
+        while not taken(fd):
             if time.monotonic() > end:
                 who = os.pread(fd, 200, 0).decode("ascii", "replace").strip() or "another program"
                 raise StackError(path, f"is held by {who} for more than {patience:g} s", "wait for it, or end it")
@@ -37,7 +37,8 @@ def held(what: str, path: str = PATH, patience: float = PATIENCE) -> Iterator[No
         os.close(fd)
 
 
-def _taken(fd: int) -> bool:
+def taken(fd: int) -> bool:
+    """Take the lock of an open file for it alone; False if another has it. OSError."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -11,15 +11,14 @@ ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 @contextlib.contextmanager
 def as_interrupts() -> Iterator[None]:
     """Inside, each of them raises KeyboardInterrupt, unless it is ignored as by nohup(1). In the main thread only."""
-    before = {number: signal.getsignal(number) for number in ENDING}
+    taken = [number for number in ENDING if signal.getsignal(number) == signal.SIG_DFL]
     try:
-        for number, handler in before.items():
-            if handler == signal.SIG_DFL:
-                signal.signal(number, signal.default_int_handler)
+        for number in taken:
+            signal.signal(number, signal.default_int_handler)
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextlib.contextmanager

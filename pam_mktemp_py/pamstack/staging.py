@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from pam_mktemp_py import paths
+from pam_mktemp_py.pamstack import lock
 
 NEW, OLD = "pam-mktemp-new", "pam-mktemp-old"
 _CANNOT_EXCHANGE = (errno.EXDEV, errno.EINVAL, errno.ENOSYS)
@@ -177,17 +178,9 @@ def no_planner(folder: str = paths.SLOTS, seconds: float = WAIT_SECONDS) -> Iter
                 held.append(os.open(f"{folder}/{number}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
             except (FileNotFoundError, NotADirectoryError):  # none has ever run
                 break
-            while not _taken(held[-1]) and time.monotonic() < end:
+            while not lock.taken(held[-1]) and time.monotonic() < end:
                 time.sleep(0.005)
         yield
     finally:
         for fd in held:
             os.close(fd)
-
-
-def _taken(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -103,11 +103,8 @@ def _put_back(done: list[Replacement], error: BaseException) -> None:
 
 
 def sweep(folder: str) -> None:
-    """Remove what a killed run has left in a folder. OSError."""
-    try:
-        at = checked.folder(folder)
-    except FileNotFoundError:
-        return
+    """Remove what a killed run has left in a folder. StackError, OSError."""
+    at = checked.folder(folder)
     try:
         for name in os.listdir(at):
             if name.startswith(".") and name.endswith((NEW, OLD)):
