@@ -18,11 +18,14 @@ LINE, SHAPE, FULL = "line", "shape", "full"
 HEAD = "auth required pam_permit.so\naccount required pam_permit.so\npassword required pam_deny.so\n"
 HARMLESS = ("pam_permit.so", "pam_deny.so")  # they decide, and do nothing
 PREFIX = "pam-mktemp-"  # of the copies of included files
+BESIDE = f"{PREFIX}vendor-"  # of those that lie in the distribution's folder, where not every libpam finds an include
 OTHER = "other"  # what libpam runs for a service without session lines
 
 
-def copies(service: str, how: str, read: Read) -> dict[str, str]:
+def copies(service: str, how: str, read: Read, beside: Callable[[str], bool] = lambda name: False) -> dict[str, str]:
     """The files, by name in /etc/pam.d, that stand for `service`: itself, `other`, and all that they include.
+
+    Those whose name begins with BESIDE belong in the distribution's folder, as `beside` says of their originals.
 
     "line": our lines alone. "shape": every include, substack, control and jump as it is, but each other
     module is pam_permit.so. "full": every session module as it is.
@@ -40,7 +43,7 @@ def copies(service: str, how: str, read: Read) -> dict[str, str]:
             continue
         for target in _included(text):
             if target not in names:
-                names[target] = f"{PREFIX}{len(names)}"
+                names[target] = f"{BESIDE if beside(target) else PREFIX}{len(names)}"
                 waiting.append(target)
         made[names[name]] = (HEAD if name in (service, OTHER) else "") + rewritten(text, how, names)
     return made

@@ -86,7 +86,7 @@ def open_session(user: str, service: str, how: str = LINE, files: dict[str, byte
     reader = _reader(files or {})
     try:
         found = copy.ours(service, reader)
-        copied = copy.copies(service, how, reader)
+        copied = copy.copies(service, how, reader, lambda name: _beside(name, files or {}))
     except OSError as error:
         raise ProbeError(f"{error.filename}: {error.strerror}") from error
     if not found and how == LINE:
@@ -106,6 +106,11 @@ def _reader(files: dict[str, bytes]) -> copy.Read:
         path = stack.path_of(name)
         return stack.read(path) if path else None
     return read
+
+
+def _beside(name: str, files: dict[str, bytes]) -> bool:
+    """Whether an include is found in the distribution's folder alone."""
+    return name not in files and (stack.path_of(name) or "").startswith(f"{stack.VENDOR}/") and name[0] != "/"
 
 
 def _run(request: dict[str, Any], timeout: float) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from pam_mktemp_py.pamstack.lines import MODULE
 
 # Without CAP_SYS_ADMIN; in a chroot whose / is no mount; forbidden by seccomp.
 NO_MOUNTS = frozenset((errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS))
-_COPIED = re.compile(rf"^(session \S+ |@include )({copy.PREFIX}\d+)$", re.MULTILINE)
+_COPIED = re.compile(rf"^(session \S+ |@include )((?:{copy.PREFIX}|{copy.BESIDE})\d+)$", re.MULTILINE)
 TTYS = {"sshd": b"ssh", "cron": b"cron", "atd": b"atd"}  # what the programs themselves give
 
 
@@ -123,6 +123,8 @@ def _not_set_up(error: OSError) -> dict[str, Any]:
 def _set_up(request: dict[str, Any]) -> str:
     """Mounts of our own, and over /etc/pam.d a copy of it in which "files" stand for those of their name; "".
 
+    The copies of what the distribution's folder has for includes lie over that.
+
     In most containers and in a chroot there can be none. Where no module does anything but ours, a copy in
     another folder serves as well: that folder.
     """
@@ -135,6 +137,8 @@ def _set_up(request: dict[str, Any]) -> str:
     try:
         namespace.own_mounts()
         namespace.tmpfs(stack.PAM_D)
+        if any(name.startswith(copy.BESIDE) for name in request["files"]):
+            namespace.tmpfs(stack.VENDOR)
     except OSError as error:
         if error.errno not in NO_MOUNTS or request["full"]:
             raise
@@ -143,7 +147,8 @@ def _set_up(request: dict[str, Any]) -> str:
     for name, text in (kept | request["files"]).items():
         if folder:  # pam_start_confdir(3) finds the service there, but includes still in /etc/pam.d
             text = _COPIED.sub(rf"\g<1>{folder}/\g<2>", text)
-        with open(f"{folder or stack.PAM_D}/{name}", "x", encoding="latin-1", newline="") as file:
+        place = stack.VENDOR if name.startswith(copy.BESIDE) else stack.PAM_D
+        with open(f"{folder or place}/{name}", "x", encoding="latin-1", newline="") as file:
             file.write(text)
     return folder
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pam_mktemp_py.pamstack import probe, try_out
+from pam_mktemp_py.pamstack import probe, stack, try_out
 from pam_mktemp_py.sessions.records import records, sweep
 from tests.privileged.doctor.doctor import shown
 from tests.privileged.logins.session import all_four, configure
@@ -112,6 +112,22 @@ def test_a_service_without_session_lines_runs_those_of_other(write: Write) -> No
         assert probe.open_session("alice", "Probed", how).outcome == "private", how
     write("other", [script(f"touch {SAID}"), LINE])
     assert probe.open_session("alice", "probed", "shape").outcome == "private" and not SAID.exists()
+
+
+@pytest.mark.parametrize("include", ["@include", "session include", "session substack"])
+def test_an_include_that_only_the_distributions_folder_has(write: Write, include: str) -> None:
+    """Some versions of libpam find it, and others refuse every login: as the one here does."""
+    part = Path(stack.VENDOR, "probed-part")
+    part.parent.mkdir(exist_ok=True)
+    part.write_text(f"{LINE}\n")
+    write("probed", ["auth required pam_permit.so", "account required pam_permit.so", f"{include} {part.name}"])
+    try:
+        real = subprocess.run(["pamtester", "probed", "alice", "open_session", "close_session"], capture_output=True)
+        found = probe.open_session("alice", "probed", "shape")
+        assert (real.returncode == 0) == (found.code == 0) == (found.outcome == "private")
+        assert probe.open_session("alice", "probed", "line").outcome == "private"
+    finally:
+        part.unlink()
 
 
 def test_modules_speak_after_authenticate_has_returned(write: Write) -> None:
