@@ -23,6 +23,8 @@ REASONS: tuple[tuple[str, Callable[..., Advice]], ...] = (
         "end the sessions that use the directory (pam-mktemp where shows them); the next login replaces it", ())),
     (r"No space left|no space or no inodes|Disk quota", lambda *_: (
         "free space or inodes there: df and df -i show which, and du -x who uses them", ())),
+    (r"can be made in it: Permission denied", lambda *_: (
+        "see which folder on the way the account cannot enter, with namei -l; was a mode or owner there changed?", ())),
     (r"Read-only file system", lambda *_: ("mount it writable again: findmnt shows it", ())),
     (r"planner (cannot be started|took more than|failed)|no planner was free", lambda *_: (
         "see that /usr/bin/python3 and /usr/lib/pam-mktemp are whole (findings of installation), and the log", ())),

@@ -24,13 +24,14 @@ WHY = "whoever uses such a shell works there, and not in the private directory"
 # No character fits two of these ways, and no longer line is read: a user must not be able to keep us busy.
 _FOR_A_COMMAND = r"(?:[^\s;&|\"'$]|\$(?!\()|\$\([^)]*\)|\"[^\"]*\"|'[^']*')*+(?:\s*[;&|)}#]|\s*$)"
 _LONGEST = 1000
+_SOURCED = re.compile(r"(?:^|[;&|]|\bthen\b|\bdo\b)\s*(?:\.|source)\s+[\"']?(/[\w./-]+)")
 _EXPORT = r"(?:export|declare|typeset|readonly)\s+(?:-\w+\s+)*(?:\w+=\S*\s+)*"
 
 
 def check(patient: Patient) -> Iterator[Finding]:
     """Lines of the system's start files, and of the account's own."""
     names = tools.variables(patient)
-    for path in tools.files(*SYSTEM):
+    for path in _with_sourced(tools.files(*SYSTEM)):
         for number, name in setting_lines(tools.read(path), names):
             yield Finding("shell-sets", f"a start file of shells sets {name}", f"{path}:{number}", WHY,
                           "take the variable out of this line", (tools.comment_out(path, number),))
@@ -45,6 +46,13 @@ def check(patient: Patient) -> Iterator[Finding]:
                           + (f", and so do {len(found) - 1} more of its lines" if found[1:] else ""),
                           f"{path}:{found[0][0]}", WHY, "if the account did not mean that, take it out",
                           (tools.own_lines(patient.account, path, [number for number, _ in found]),), NOTE)
+
+
+def _with_sourced(paths: list[str]) -> list[str]:
+    """These files, and those that they read by an absolute path (. FILE, source FILE)."""
+    sourced = [found for path in paths for line in tools.read(path) if len(line) <= _LONGEST
+               for found in _SOURCED.findall(line)]
+    return tools.files(*paths, *sourced)
 
 
 def setting_lines(lines: list[str], names: list[str]) -> Iterator[tuple[int, str]]:

@@ -25,6 +25,14 @@ def test_the_systems(machine: Callable[..., Path], put: Callable[..., Path], fil
     assert finding["where"] == f"{file}:{text.count(chr(10))}"
 
 
+@pytest.mark.parametrize("line", [". /etc/site.sh", "[ -r /etc/site.sh ] && . /etc/site.sh", "source '/etc/site.sh'"])
+def test_what_they_read(machine: Callable[..., Path], put: Callable[..., Path], line: str) -> None:
+    put("/etc/site.sh", "export TMPDIR=/scratch\n")
+    assert "shell-sets" not in ids(run())
+    put("/etc/profile.d/site.sh", f"{line}\n")
+    assert assert_cured("shell-sets")["where"] == "/etc/site.sh:1"
+
+
 def test_the_accounts_own(machine: Callable[..., Path]) -> None:
     path = Path("/home/alice/.bashrc")
     path.write_text("export TMPDIR=$HOME/tmp\n")

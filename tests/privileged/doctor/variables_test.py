@@ -1,6 +1,7 @@
 """What doctor says of the variables of a session, and of the directories that they name."""
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +48,13 @@ def test_several_directories_as_planned(machine: Machine) -> None:
     document = run("--full")
     assert document["session"]["environment"]["TMP"] == "/tmp/.private/alice/other"
     assert not ids(document, "problem"), document["findings"]
+
+
+def test_a_folder_on_the_way_is_closed(machine: Machine) -> None:
+    run()
+    os.chmod("/tmp", 0o700)
+    found = assert_cured("directory-unusable", by=lambda: os.chmod("/tmp", 0o1777))
+    assert "Permission denied" in found["what"] and "namei -l" in found["do"]
 
 
 def test_no_file_can_be_made(machine: Machine, filesystem: Callable[..., Path]) -> None:
