@@ -47,9 +47,9 @@ def command(settings: Settings, services: tuple[str, ...], user: str | None, dry
     configuration has failure = "closed", and config=FILE if --config names another than the usual one.
 
     Before the change and after it, a session of USER is opened through the changed files (no password is
-    asked, no other module is run) and closed again. If it is not as it must be, nothing is changed, or the
-    old files are put back. Files are replaced in one step and keep owner, mode and access list; twice is the
-    same as once, and disable undoes it exactly.
+    asked, no other module is run) and closed again; the private directory that it makes stays. If it is not
+    as it must be, nothing is changed, or the old files are put back. Files are replaced in one step and keep
+    owner, mode and access list; twice is the same as once, and disable undoes it exactly.
 
     Refused are files that somebody else could write or has changed meanwhile, links, files that authselect
     writes (the commands to use instead are shown), and an installation or a configuration in places that
@@ -60,7 +60,7 @@ def command(settings: Settings, services: tuple[str, ...], user: str | None, dry
         facts.known(user)
     user = user or trial.account(os.environ.get("SUDO_USER"))
     arguments = arguments_of(settings)
-    if settings.config != paths.CONFIG and (why := places.root_only(settings.config)):
+    if why := places.root_only(os.path.dirname(settings.config)):
         raise ConfigError(settings.config, 0, f"not only root could change what every login reads: {why}")
     changes = enable.enable(list(services), arguments=arguments, user=user, dry_run=dry_run)
     report = shared.report("enable", settings, changes, dry_run, "Enabled")

@@ -92,7 +92,10 @@ def test_configuration_that_another_can_replace(carol: None) -> None:
     try:
         said = refused("--config", f"{folder}/own.toml", "enable", status=3)
         assert "not only root could change" in said and f"chown root:root {folder}" in said
+        os.chmod("/etc/security", 0o777)
+        assert "chmod go-w /etc/security" in refused("enable", status=3)
     finally:
+        os.chmod("/etc/security", 0o755)
         shutil.rmtree(folder)
 
 
