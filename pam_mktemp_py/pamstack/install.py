@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 
 from pam_mktemp_py import __version__, log, paths
 from pam_mktemp_py.errors import InstallError
-from pam_mktemp_py.pamstack import pieces, places, staging
+from pam_mktemp_py.pamstack import pieces, places, signals, staging
 from pam_mktemp_py.pamstack.pieces import Layout, Manifest, Piece
 
 FROM_SOURCES = "run in a checkout of the sources: sudo make install"
@@ -139,16 +139,20 @@ def _install(sources: Sources, layout: Layout, found: list[Piece], before: Manif
     libdir = layout.real(layout.libdir)
     manifest = Manifest(__version__, replace(layout, destdir=""), sources.origin or (before.origin if before else ""))
     stage = staging.Staging()
-    try:
-        stage.left.append(f"{libdir}.new")
-        _stage_library(sources, layout, found, manifest, f"{libdir}.new")
-        for piece in found:
-            stage.add(layout.real(piece.path(layout)), piece.data(sources.folder, layout), piece.mode)
-        _commit(stage, layout, found, obsolete)
-    except BaseException:
-        stage.undo()
-        raise
-    stage.finish()
+    with signals.as_interrupts():
+        try:
+            stage.left.append(f"{libdir}.new")
+            _stage_library(sources, layout, found, manifest, f"{libdir}.new")
+            for piece in found:
+                stage.add(layout.real(piece.path(layout)), piece.data(sources.folder, layout), piece.mode)
+            with signals.held_back():  # some seconds at most
+                _commit(stage, layout, found, obsolete)
+        except BaseException:
+            with signals.held_back():
+                stage.undo()
+            raise
+        with signals.held_back():
+            stage.finish()
 
 
 def _stage_library(sources: Sources, layout: Layout, found: list[Piece], manifest: Manifest, new: str) -> None:

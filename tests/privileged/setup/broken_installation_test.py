@@ -53,6 +53,16 @@ def test_killed_after_each_act(whole: dict[str, object], act: str, times: int) -
     assert snapshot() == whole and leftovers() == [] and places.check_installed() == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_told_to_end(whole: dict[str, object], number: signal.Signals) -> None:  # noqa: F811
+    """A lost connection: what was begun is put back."""
+    done = subprocess.run(["strace", "-qqq", "-o", "/dev/null", "-e", "trace=fsync", "-e",
+                           f"inject=fsync:signal={number.value}:when=5", *SCRIPT], env=environment(),
+                          capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "install: interrupted, everything is as it was\n")
+    assert snapshot() == whole and leftovers() == []
+
+
 def test_killed_at_any_moment(whole: dict[str, object]) -> None:  # noqa: F811
     started = time.monotonic()
     assert installing().wait() == 0
