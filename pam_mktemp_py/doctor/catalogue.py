@@ -56,6 +56,7 @@ FINDINGS: dict[str, str] = {
     "tmpfiles-shadowed": "Another file stands in the place of the one for /tmp/.private.",
     "tmpreaper-unprotected": "tmpreaper cleans /tmp, and /tmp/.private is not protected.",
     "cleaner-touches": "A line that cron or a boot script runs cleans /tmp, and does not leave out /tmp/.private.",
+    "cleaner-unclear": "A line that cron or a unit runs removes files, perhaps those in /tmp.",
     "cleaner-ages": "A cleaner leaves the directories alone and removes old files in them.",
     "sudo-unread": "sudo's configuration cannot be read.",
     "sudo-no-env-reset": "sudo keeps the caller's variables, TMPDIR too (env_reset is off).",

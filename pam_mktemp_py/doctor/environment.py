@@ -52,7 +52,7 @@ def _read_by_us(patient: Patient) -> Iterator[tuple[str, str]]:
         if "readenv=0" not in arguments:
             yield _argument(arguments, "envfile", ENVIRONMENT), f"pam_env in service {service}"
     # SetEnv comes after PAM's variables. ~/.ssh/environment and authorized_keys come before, and ours replace theirs.
-    for path in tools.files(*sshd.FILES) if _covered(patient, "sshd") else []:
+    for path in sshd.files() if _covered(patient, "sshd") else []:
         yield path, "sshd"
     for path in tools.files(*USER_MANAGER) if _covered(patient, "systemd-user") else []:
         yield path, "each user's systemd"

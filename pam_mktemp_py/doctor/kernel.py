@@ -27,9 +27,9 @@ def check(_patient: Patient) -> Iterator[Finding]:
     settings = [f"fs.{name} = {2 if name == 'protected_regular' else 1}" for name in off]
     yield Finding(
         "kernel-protection-off", f"the kernel does not protect shared directories: {', '.join(off)} in {FS}",
-        os.path.join(FS, off[0]), "; ".join(SETTINGS[name][1] for name in off),
+        FS, "; ".join(SETTINGS[name][1] for name in off),
         f"set, now and at every boot, in {LASTING}: {', '.join(settings)}" if kind == PROBLEM
-        else "see doctor on the host: the kernel is its",
+        else "decide it on the host, whose kernel it is",
         (tools.create(LASTING, *settings), ("sysctl", "--quiet", "--load", LASTING)) if kind == PROBLEM else (), kind)
 
 

@@ -1,6 +1,7 @@
 """Whether sshd asks PAM at all (sshd_config(5), UsePAM)."""
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 
@@ -9,7 +10,15 @@ from pam_mktemp_py.doctor.finding import Finding, Patient
 
 CONFIG = "/etc/ssh/sshd_config"
 FILES = (CONFIG, "/etc/ssh/sshd_config.d/*.conf")
+_INCLUDE = re.compile(r"include[\s=]+(.*)", re.I)
 _LINE = re.compile(r"usepam[\s=]+\"?no\b", re.I)
+
+
+def files() -> list[str]:
+    """sshd's configuration, and what it includes; one deep."""
+    included = [os.path.join("/etc/ssh", word.strip('"')) for path in tools.files(*FILES)
+                for _, line in tools.numbered(path) if (found := _INCLUDE.match(line)) for word in found[1].split()]
+    return tools.files(*FILES, *included)
 
 
 def check(patient: Patient) -> Iterator[Finding]:
@@ -18,7 +27,7 @@ def check(patient: Patient) -> Iterator[Finding]:
         return
     if "usepam no" not in tools.output("sshd", "-T").lower().splitlines():  # '' without root, or without host keys
         return
-    found = [(path, number) for path in tools.files(*FILES) for number, line in tools.numbered(path)
+    found = [(path, number) for path in files() for number, line in tools.numbered(path)
              if _LINE.match(line)]
     commands = [tools.edit(path, f"{number}s/.*/UsePAM yes/") for path, number in found]
     # The first value counts. Upstream's own is no.

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from pam_mktemp_py.doctor import cleaners, sudo, units
+from pam_mktemp_py.doctor import removal, sudo, units
 
 
 @pytest.mark.parametrize("line, program", [
@@ -19,7 +19,7 @@ from pam_mktemp_py.doctor import cleaners, sudo, units
     ("stmpclean -m 7d /tmp", "stmpclean"),
 ])
 def test_touching(line: str, program: str) -> None:
-    assert cleaners.touching(line) == program
+    assert removal.touching(line) == program
 
 
 @pytest.mark.parametrize("line", [
@@ -36,12 +36,12 @@ def test_touching(line: str, program: str) -> None:
     "echo confirm /tmp",
 ])
 def test_not_touching(line: str) -> None:
-    assert cleaners.touching(line) == ""
+    assert removal.touching(line) == ""
 
 
 def test_joined_lines() -> None:
     lines = ["# a \\", "tmpwatch \\", "  -x /a \\", "  /tmp", "", "b"]
-    assert list(cleaners.joined(lines)) == [(2, 4, "tmpwatch    -x /a    /tmp"), (6, 6, "b")]
+    assert list(removal.joined(lines)) == [(2, 4, "tmpwatch    -x /a    /tmp"), (6, 6, "b")]
 
 
 def test_defaults_of_sudo_add_up() -> None:

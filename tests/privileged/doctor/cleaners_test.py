@@ -132,6 +132,30 @@ def test_what_cron_runs(machine: Callable[..., Path], put: Callable[..., Path],
         assert path.read_text() == "#!/bin/sh\ntmpreaper --protect /tmp/.private 7d /tmp/.\n"
 
 
+def test_what_a_units_timer_runs(machine: Callable[..., Path], put: Callable[..., Path]) -> None:
+    unit = put("/etc/systemd/system/clean.service", "[Service]\nExecStart=/usr/bin/find /tmp -mtime +3 -delete\n")
+    assert assert_cured("cleaner-touches")["where"] == f"{unit}:2"
+
+
+def test_a_script_that_cron_calls(machine: Callable[..., Path], put: Callable[..., Path]) -> None:
+    put("/etc/cron.d/clean", "0 3 * * * root /usr/local/sbin/clean -q\n")
+    script = put("/usr/local/sbin/clean", "#!/bin/sh\nfind /tmp -mtime +3 -delete\n", 0o755)
+    assert assert_cured("cleaner-touches")["where"] == f"{script}:2"
+    put("/usr/local/sbin/clean", "#!/bin/sh\nfind /tmp -mtime +3 -delete\n", 0o777)
+    assert "cleaner-touches" not in ids(run())  # no advice to root to edit what others may exchange
+
+
+@pytest.mark.parametrize("text", ["cd /tmp && find . -mtime +3 -delete", "cd /tmp\nfind -L . -exec rm {} +\n",
+                                  'for d in /tmp /var/tmp; do find "$d" -mtime +3 -delete; done', "T=/tmp\ntmpwatch $T"])
+def test_a_folder_named_elsewhere(machine: Callable[..., Path], put: Callable[..., Path], text: str) -> None:
+    script = put("/etc/cron.daily/clean", f"#!/bin/sh\n{text}\n", 0o755)
+    assert_cured("cleaner-unclear", kind="note", by=lambda: script.write_text(
+        text.replace(". ", ". -not -path './.private*'  # /tmp/.private\n").replace("$", "# /tmp/.private $")))
+    elsewhere = text.replace("/var/tmp", "").replace("/tmp", "/srv/tmp")
+    put("/etc/cron.daily/clean", f"#!/bin/sh\n{elsewhere}\n", 0o755)
+    assert "cleaner-unclear" not in ids(run())
+
+
 @pytest.mark.parametrize("file, mode", [("/etc/cron.daily/clean.sh", 0o755), ("/etc/cron.daily/clean", 0o644),
                                         ("/etc/cron.d/clean.dpkg-old", 0o644)])
 def test_what_cron_does_not_run(machine: Callable[..., Path], put: Callable[..., Path], file: str, mode: int) -> None:

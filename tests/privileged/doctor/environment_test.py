@@ -89,6 +89,13 @@ def test_read_by_others(machine: Callable[..., Path], put: Callable[..., Path], 
     assert finding["where"] == f"{file}:{text.count(chr(10))}"
 
 
+def test_a_file_that_sshd_includes(machine: Callable[..., Path], put: Callable[..., Path]) -> None:
+    put("/etc/ssh/sshd_config.d/more.conf", "Include more/*.conf\n")
+    put("/etc/ssh/more/tmp.conf", "Match User alice\n  SetEnv TMPDIR=/scratch\n")
+    machine("sshd", [*PLAIN, LINE])
+    assert assert_cured("environment-sets")["where"] == "/etc/ssh/more/tmp.conf:2"
+
+
 def test_etc_environment_is_said_once(machine: Callable[..., Path], put: Callable[..., Path]) -> None:
     """systemd reads it under another name, too."""
     put("/etc/environment", "TMPDIR=/scratch\n")
