@@ -1,9 +1,28 @@
 """-o FILE: written whole or not at all, and never through somebody's link."""
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
+
+
+def check(path: str) -> None:
+    """Raise what `write` would for want of a folder or a right: before a command changes anything. OSError."""
+    if os.path.islink(path):
+        raise _link(path)
+    if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+        return
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+
+def _link(path: str) -> OSError:
+    return OSError(f"{path}: is a symbolic link, which -o does not follow; name its target, or - for the standard "
+                   "output")
 
 
 def write(path: str, text: str) -> None:
@@ -18,8 +37,7 @@ def write(path: str, text: str) -> None:
         pass
     else:
         if stat.S_ISLNK(found.st_mode):
-            raise OSError(f"{path}: is a symbolic link, which -o does not follow; name its target, or - for "
-                          "the standard output")
+            raise _link(path)
         if not stat.S_ISREG(found.st_mode):
             fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             who = os.fstat(fd)

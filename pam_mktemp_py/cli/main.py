@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from pam_mktemp_py import __version__, paths
+from pam_mktemp_py.cli import files
 from pam_mktemp_py.cli.complaints import FAILED, NAME, complain, translated
 from pam_mktemp_py.cli.report import Report, deliver
 from pam_mktemp_py.cli.settings import Settings
@@ -120,6 +121,8 @@ def group(ctx: click.Context, config: str, json: bool, output: str, color: str, 
         if not os.path.lexists(config):  # the usual one may be absent; one that was typed is meant to be there
             raise click.BadParameter(f"there is no file {config!r}", ctx, param_hint="--config")
         settings.config = os.path.abspath(config)  # PAM modules are given absolute paths
+    if output != "-":
+        files.check(output)  # else a change would be made, and only the failure to write the answer be told
     settings.json, settings.output, settings.color = json, output, color
     settings.verbosity = verbose - quiet
 

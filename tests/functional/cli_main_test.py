@@ -104,6 +104,13 @@ def test_output_that_cannot_be_written(command: Command, tmp_path: Path) -> None
     assert (done.returncode, done.stderr) == (3, "pam-mktemp: the standard output: No space left on device\n")
 
 
+def test_output_is_looked_at_before_anything_is_done(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("diary")
+    for name in ("no/out", "link"):
+        result = command("-o", str(tmp_path / name), "where", "no-such-user")
+        assert result.exit_code == 3 and "no-such-user" not in result.stderr
+
+
 def test_reader_that_goes_away() -> None:
     read, write = os.pipe()
     os.close(read)
