@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import json
 import os
 import re
@@ -25,6 +26,7 @@ from pam_mktemp_py.pamstack.lines import MODULE
 # Without CAP_SYS_ADMIN; in a chroot whose / is no mount; forbidden by seccomp.
 NO_MOUNTS = frozenset((errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS))
 _COPIED = re.compile(rf"^(session \S+ |@include )((?:{copy.PREFIX}|{copy.BESIDE})\d+)$", re.MULTILINE)
+FOLDER = "/run/pam-mktemp-probe."
 TTYS = {"sshd": b"ssh", "cron": b"cron", "atd": b"atd"}  # what the programs themselves give
 
 
@@ -34,7 +36,7 @@ def main() -> NoReturn:
     descendants.die_with_parent()
     descendants.adopt_orphans()
     request = json.loads(sys.stdin.read())
-    request["folder"] = f"/run/pam-mktemp-probe.{os.getpid()}"  # made only where there can be no mounts of our own
+    request["folder"] = f"{FOLDER}{os.getpid()}"  # made only where there can be no mounts of our own
     answer = _supervised(request)
     descendants.kill_all()
     shutil.rmtree(request["folder"], ignore_errors=True)
@@ -142,6 +144,7 @@ def _set_up(request: dict[str, Any]) -> str:
     except OSError as error:
         if error.errno not in NO_MOUNTS or request["full"]:
             raise
+        _remove_stale()
         folder = request["folder"]
         os.mkdir(folder, 0o700)
     for name, text in (kept | request["files"]).items():
@@ -151,6 +154,13 @@ def _set_up(request: dict[str, Any]) -> str:
         with open(f"{folder or place}/{name}", "x", encoding="latin-1", newline="") as file:
             file.write(text)
     return folder
+
+
+def _remove_stale() -> None:
+    """The folders of those who were killed with SIGKILL."""
+    for path in glob.glob(f"{FOLDER}*"):
+        if not os.path.exists(f"/proc/{path.removeprefix(FOLDER)}"):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _open(pam: Any, request: dict[str, Any]) -> dict[str, Any]:

@@ -261,6 +261,7 @@ def test_without_mounts_of_its_own(write: Write, chroot: list[str], where: str) 
     write("probed-2", [LINE])
     before = NO_MOUNTS if where == "container" else chroot
     mounts = Path("/proc/self/mountinfo").read_text()
+    Path("/run/pam-mktemp-probe.99999999").mkdir()  # of one that was killed
     done = shown("doctor", "alice", "-s", "probed", before=before)
     assert "outcome  private" in done.stdout, done.stdout + done.stderr
     assert "line-not-reached" not in done.stdout and "stack-refuses" not in done.stdout, done.stdout
