@@ -145,8 +145,10 @@ def test_a_script_that_cron_calls(machine: Callable[..., Path], put: Callable[..
     assert "cleaner-touches" not in ids(run())  # no advice to root to edit what others may exchange
 
 
-@pytest.mark.parametrize("text", ["cd /tmp && find . -mtime +3 -delete", "cd /tmp\nfind -L . -exec rm {} +\n",
-                                  'for d in /tmp /var/tmp; do find "$d" -mtime +3 -delete; done', "T=/tmp\ntmpwatch $T"])
+@pytest.mark.parametrize("text", [
+    "cd /tmp && find . -mtime +3 -delete", "cd /tmp\nfind -L . -exec rm {} +", "T=/tmp\ntmpwatch $T",
+    'for d in /tmp /var/tmp; do find "$d" -mtime +3 -delete; done',
+])
 def test_a_folder_named_elsewhere(machine: Callable[..., Path], put: Callable[..., Path], text: str) -> None:
     script = put("/etc/cron.daily/clean", f"#!/bin/sh\n{text}\n", 0o755)
     assert_cured("cleaner-unclear", kind="note", by=lambda: script.write_text(
