@@ -32,7 +32,8 @@ def enable(services: list[str], *, arguments: list[str], user: str, dry_run: boo
     """
     _refuse_host()
     for trouble in places.check_installed():
-        raise InstallError(trouble.path, trouble.what, "every login would run it as root; put it right, then enable")
+        raise InstallError(trouble.path, trouble.what, "install it again, then enable" if trouble.missing else
+                           "every login would run it as root; put it right, then enable")
     with _alone("pam-mktemp enable", dry_run):
         changes = _with_line(services, arguments) if services else _with_profile(arguments)
         _refuse_conflicts(changes)
