@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.privileged.doctor.doctor import assert_cured, ids, run
+from tests.privileged.doctor.doctor import assert_cured, follow, ids, run
 from tests.sandbox import capabilities
 
 OURS = Path("/usr/lib/tmpfiles.d/pam_mktemp.conf")
@@ -68,13 +68,14 @@ class TestSystemdTmpfiles:
         assert_cured("tmpfiles-shadowed")
         assert not shadow.exists() and ids(run(), "problem") == set()
 
-    @pytest.mark.parametrize("line", [
-        "e /tmp/.private/*/tmp - - - 10d", "R /tmp/.private", "R /tmp/.p*", "d /tmp/.private/alice 0755 - - 1d",
-    ])
-    def test_lines_about_the_directories(self, put: Callable[..., Path], line: str) -> None:
-        put("/etc/tmpfiles.d/more.conf", f"# more\n{line}\n")
-        finding = assert_cured("tmpfiles-removes")
-        assert finding["where"] == "/etc/tmpfiles.d/more.conf:2"
+    def test_lines_about_the_directories(self, put: Callable[..., Path]) -> None:
+        put("/etc/tmpfiles.d/more.conf", "# more\ne /tmp/.private/*/tmp - - - 10d\nR /tmp/.private\nR /tmp/.p*\n"
+                                         "d /tmp/.private/alice 0755 - - 1d\n")
+        found = [each for each in run()["findings"] if each["id"] == "tmpfiles-removes"]
+        assert [each["where"] for each in found] == [f"/etc/tmpfiles.d/more.conf:{line}" for line in (2, 3, 4, 5)]
+        for finding in found:
+            follow(finding)
+        assert "tmpfiles-removes" not in ids(run())
 
     def test_no_boot_step(self, put: Callable[..., Path]) -> None:
         put(OURS, OURS.read_text().replace("d! /tmp", "# "))
@@ -158,10 +159,10 @@ def test_a_folder_named_elsewhere(machine: Callable[..., Path], put: Callable[..
     assert "cleaner-unclear" not in ids(run())
 
 
-@pytest.mark.parametrize("file, mode", [("/etc/cron.daily/clean.sh", 0o755), ("/etc/cron.daily/clean", 0o644),
-                                        ("/etc/cron.d/clean.dpkg-old", 0o644)])
-def test_what_cron_does_not_run(machine: Callable[..., Path], put: Callable[..., Path], file: str, mode: int) -> None:
-    put(file, "0 3 * * * root find /tmp -delete\n", mode)
+def test_what_cron_does_not_run(machine: Callable[..., Path], put: Callable[..., Path]) -> None:
+    for file, mode in (("/etc/cron.daily/clean.sh", 0o755), ("/etc/cron.daily/clean", 0o644),
+                       ("/etc/cron.d/clean.dpkg-old", 0o644)):
+        put(file, "0 3 * * * root find /tmp -delete\n", mode)
     assert "cleaner-touches" not in ids(run())
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.privileged.doctor.doctor import LINE, PLAIN, add_line, assert_cured, find, ids, run
+from tests.privileged.doctor.doctor import LINE, PLAIN, add_line, assert_cured, find, follow, ids, run
 
 SHARED = ("common-session", "common-session-noninteractive")
 
@@ -87,15 +87,15 @@ def test_su_keeps_the_tmpdir_of_a_login(shared: Callable[..., Path]) -> None:
     assert finding["where"] == "/etc/pam.d/su"
 
 
-@pytest.mark.parametrize("lines", [
-    ["session required pam_limits.so\r"],
-    ["@include no-such-file"],
-    ["session include no-such-file"],
-    ["@include broken"],
-    ["sesion required pam_limits.so"],
-    ["session required"],
-])
-def test_a_broken_file(machine: Callable[..., Path], lines: list[str]) -> None:
-    machine("broken", [*PLAIN, *lines])
-    finding = assert_cured("pam-file-broken")
-    assert finding["where"] == "/etc/pam.d/broken:5"
+BROKEN = ("session required pam_limits.so\r", "@include no-such-file", "session include no-such-file",
+          "@include broken-4", "sesion required pam_limits.so", "session required")
+
+
+def test_broken_files(machine: Callable[..., Path]) -> None:
+    for number, line in enumerate(BROKEN, 1):
+        machine(f"broken-{number}", [*PLAIN, line])
+    found = [each for each in run()["findings"] if each["id"] == "pam-file-broken"]
+    assert [each["where"] for each in found] == [f"/etc/pam.d/broken-{at}:5" for at in range(1, len(BROKEN) + 1)]
+    for finding in found:
+        follow(finding)
+    assert "pam-file-broken" not in ids(run())

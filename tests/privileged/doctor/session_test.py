@@ -79,6 +79,7 @@ def test_the_record_cannot_be_written(machine: Machine) -> None:
     sessions = "/run/pam-mktemp/sessions"
     run()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "test", sessions], check=True)
+    assert ids(run(), "problem") == {"record-missing"}
     found = assert_cured("record-missing", by=lambda: subprocess.run(["umount", sessions], check=True))
     assert "findmnt" in found["do"]
 

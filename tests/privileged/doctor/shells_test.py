@@ -8,21 +8,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.privileged.doctor.doctor import assert_cured, find, ids, run
+from tests.privileged.doctor.doctor import assert_cured, find, follow, ids, run
 
 
-@pytest.mark.parametrize("file, text", [
+SYSTEMS = [
     ("/etc/profile.d/tmp.sh", "# ours\nexport TMPDIR=/scratch\n"),
     ("/etc/bash.bashrc", "umask 022\nTMP=/scratch; export TMP\n"),
     ("/etc/zsh/zshenv", "typeset -x TEMP=/scratch\n"),
     ("/etc/csh.cshrc", "setenv TMPDIR /scratch\n"),
     ("/etc/fish/conf.d/tmp.fish", "set -gx TMPDIR /scratch\n"),
     ("/etc/profile", "unset TMPDIR\n"),
-])
-def test_the_systems(machine: Callable[..., Path], put: Callable[..., Path], file: str, text: str) -> None:
-    put(file, text)
-    finding = assert_cured("shell-sets")
-    assert finding["where"] == f"{file}:{text.count(chr(10))}"
+]
+
+
+def test_the_systems(machine: Callable[..., Path], put: Callable[..., Path]) -> None:
+    for file, text in SYSTEMS:
+        put(file, text)
+    found = [each for each in run()["findings"] if each["id"] == "shell-sets"]
+    assert {each["where"] for each in found} == {f"{file}:{text.count(chr(10))}" for file, text in SYSTEMS}
+    for finding in found:
+        follow(finding)
+    assert "shell-sets" not in ids(run())
 
 
 @pytest.mark.parametrize("line", [". /etc/site.sh", "[ -r /etc/site.sh ] && . /etc/site.sh", "source '/etc/site.sh'"])
