@@ -1,13 +1,12 @@
 """The rows and the data of `pam-mktemp doctor`."""
 from __future__ import annotations
 
-import shlex
 import textwrap
 from dataclasses import asdict
 from typing import Any
 
 from pam_mktemp_py.cli.facts import directory_rows
-from pam_mktemp_py.cli.report import NEEDS_ROOT, Report, Row
+from pam_mktemp_py.cli.report import NEEDS_ROOT, Report, Row, typed
 from pam_mktemp_py.config.model import TMP_VARIABLES
 from pam_mktemp_py.doctor.checks import Checked
 from pam_mktemp_py.doctor.examine import look
@@ -119,4 +118,4 @@ def _long(label: str, finding: Finding, mark: str = "") -> list[Row]:
     rows = _wrapped(label, finding.what, mark)
     for name, text in ("where", finding.where), ("so", finding.why), ("do", finding.do):
         rows += _wrapped(name, text)
-    return rows + [Row("run", shlex.join(command)) for command in finding.commands]
+    return rows + [Row("run", typed(command), command=True) for command in finding.commands]

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,12 +27,16 @@ _STYLES = {"good": "green", "bad": "bold red", "unknown": "yellow", "": ""}
 
 @dataclass
 class Row:
-    """One line: what, its value, the reason; `mark` is good, bad (a finding), unknown (needs root) or ''."""
+    """One line: what, its value, the reason; `mark` is good, bad (a finding), unknown (needs root) or ''.
+
+    `command`: the value is one of typed(), shown as it is.
+    """
 
     label: str
     value: str
     why: str = ""
     mark: str = ""
+    command: bool = False
 
 
 @dataclass
@@ -55,6 +60,12 @@ class Report:
 def shown(text: str) -> str:
     """Text that a user may have chosen, without what a terminal acts upon or what hides its meaning."""
     return "".join(c if c.isprintable() and c != "\\" else log.escaped(c) for c in text)
+
+
+def typed(words: Sequence[str]) -> str:
+    """A command as it can be copied into a shell: no backslash is doubled, and what acts on a terminal is $'...'."""
+    return " ".join(shlex.quote(word) if word.isprintable() else
+                    "$'" + log.escaped(word).replace("'", "\\'") + "'" for word in words)
 
 
 def deliver(report: Report) -> int:
@@ -105,7 +116,7 @@ def _lines(report: Report) -> Iterator[list[tuple[str, str]]]:
         yield [(shown(title), "bold")]
         width = max((len(shown(row.label)) for row in rows), default=0)
         for row in rows:
-            value, why, style = shown(row.value), shown(row.why), _STYLES[row.mark]
+            value, why, style = row.value if row.command else shown(row.value), shown(row.why), _STYLES[row.mark]
             start = f"{_SIGNS.get(row.mark, ' ')} {shown(row.label):{width}}  "
             if not value and not why:
                 yield [(start.rstrip(), style)]

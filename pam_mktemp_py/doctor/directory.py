@@ -47,7 +47,9 @@ def _form(patient: Patient, now: Look) -> Iterator[Finding]:
     elif now.form == "owner":
         yield Finding("form-owner", f"{now.path} is {patient.account.name}'s own", now.path,
                       "the file system has no ACLs and the account no group of its own: it can change the mode itself",
-                      "mount the file system with ACLs, if it can have them", (), NOTE)
+                      "mount the file system with ACLs, if it can have them; when the account's sessions have ended, "
+                      f"move {now.path} away, with chattr -a {now.chain[0].path} before and +a afterwards: the next "
+                      "login makes it anew", (), NOTE)
 
 
 def _flag(patient: Patient, now: Look) -> Iterator[Finding]:

@@ -2,13 +2,16 @@
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.privileged.doctor.doctor import LINE, PLAIN, assert_cured, find, ids, run
+from tests.privileged.doctor.doctor import LINE, PLAIN, USER, assert_cured, find, ids, run, shown
 from tests.privileged.logins.session import CONFIG, configure
+from tests.sandbox.accounts import CLEAN
 
 Machine = Callable[..., Path]
 OFF = Path("/etc/security/pam_mktemp.off")
@@ -59,6 +62,15 @@ def test_the_lines_policy(machine: Machine, policy: str, arguments: str) -> None
     assert ("debug" in arguments) == ("debug" in line) and path.stat().st_mode & 0o777 == 0o644
 
 
+def test_what_is_shown_can_be_typed(machine: Machine) -> None:
+    """Backslashes of a command are not doubled, as they are in other text."""
+    configure('failure = "closed"\n')
+    path = machine("su", [*PLAIN, LINE + " fail=open"])
+    [line] = [line for line in shown("doctor", USER, "--service", "su").stdout.splitlines() if line.startswith("  run ")]
+    subprocess.run(["bash", "-c", line.removeprefix("  run ")], check=True)
+    assert path.read_text().splitlines()[-1] == LINE + " fail=closed"
+
+
 @pytest.mark.parametrize(("arguments", "after"), [
     (" debg", ""), (" debg debug", " debug"), (" a.c/*[x] debug", " debug"), (" debug fail=maybe", " debug")])
 def test_an_unknown_argument(machine: Machine, arguments: str, after: str) -> None:
@@ -74,6 +86,9 @@ def test_another_configuration(machine: Machine) -> None:
     document = run()
     assert find(document, "config-elsewhere")["kind"] == "note"
     assert document["session"]["outcome"] == "shared"
+    done = subprocess.run(shlex.split(find(document, "config-elsewhere")["do"].removeprefix("look at it with ")),
+                          capture_output=True, text=True, env=CLEAN)
+    assert done.returncode == 0 and f"{other}:1" in done.stdout
     other.unlink()
     assert_cured("config-absent")
     assert not ids(run(), "problem")

@@ -57,7 +57,13 @@ def test_forms_without_acls(machine: Machine, filesystem: Callable[..., Path]) -
     assert find(run(), "form-group")["kind"] == "note"
     subprocess.run(["usermod", "-aG", USER, "nobody"], check=True)
     os.unlink(f"/run/pam-mktemp/plans/{USER}:su-l")
-    assert find(run(), "form-owner")["kind"] == "note"
+    note = find(run(), "form-owner")
+    assert note["kind"] == "note" and note["do"].startswith("mount the file system with ACLs")
+    for words in (["mount", "-o", "remount,acl", "/tmp"], ["chattr", "-a", PRIVATE],
+                  ["mv", f"{PRIVATE}/{USER}", "/tmp/kept"], ["chattr", "+a", PRIVATE]):
+        assert words[0] in note["do"] or words[0] == "mv"
+        subprocess.run(words, check=True)
+    assert not ids(run()) & {"form-owner", "form-group"}
     subprocess.run(["gpasswd", "-d", "nobody", USER], check=True, capture_output=True)
     assert not ids(run(), "problem")
 
@@ -69,7 +75,10 @@ def test_without_root(machine: Machine) -> None:
     assert done.returncode == 0 and "needs root" in done.stdout, done.stdout + done.stderr
     os.chmod("/tmp", 0o777)
     done = accounts.run_as(alice, ["pam-mktemp", "doctor"])
-    assert done.returncode == 1 and "base-unsafe" in done.stdout
+    assert done.returncode == 1 and "base-unsafe" in done.stdout and "sticky if others can write" in done.stdout
+    os.chmod("/tmp", 0o1777)
+    done = accounts.run_as(alice, ["pam-mktemp", "doctor"])
+    assert done.returncode == 0 and "base-unsafe" not in done.stdout
     done = accounts.run_as(alice, ["pam-mktemp", "doctor", "root"])
     assert done.returncode == 3 and "run it as root" in done.stderr
 

@@ -1,6 +1,7 @@
 """Each finding about the installation: provoked, then gone when its commands have been run."""
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from tests.privileged.doctor.doctor import assert_cured, find, ids, run
 from tests.privileged.logins.session import away
 from tests.privileged.setup.installed import COMMAND, LIB, make_install, module, whole  # noqa: F401  fixture
 from tests.sandbox import capabilities
+from tests.sandbox.accounts import CLEAN
 from tests.sandbox.state import CHECKOUT, run as command
 
 OTHER = CHECKOUT / "build/other-python/python"
@@ -123,6 +125,13 @@ def test_no_planner_and_no_command() -> None:
     for words in found["planner-missing"].commands:
         command(*words)
     assert set(checked()) == {"package-elsewhere"}
+
+
+def test_another_doctor_than_the_installed_one() -> None:
+    note, = [each for each in checked().values() if each.id == "package-elsewhere"]
+    words = note.do.removeprefix("run: ").split()
+    done = subprocess.run([words[0], "--json", *words[1:]], capture_output=True, text=True, env=CLEAN)
+    assert "package-elsewhere" not in done.stdout and json.loads(done.stdout)["command"] == "doctor"
 
 
 def test_a_piece_on_the_way() -> None:
