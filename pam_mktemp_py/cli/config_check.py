@@ -6,6 +6,7 @@ The keys of --json beside those that report.py names:
     valid              whether a login can use it all
     files [{path present bytes}]       bytes is null where it is not there, or was not read because of an error
     errors [{file line what do}]       line is 0 where it is about the whole file
+    exposed            null, or why not only root could put another in the place of the usual configuration
     unknown [text]                     users and groups of the lists that do not exist: a sentence each
     overrides [{key file line replaces_file replaces_line}]
     switched_off       true if /etc/security/pam_mktemp.off exists
@@ -16,9 +17,11 @@ import os
 
 import click
 
+from pam_mktemp_py import paths
 from pam_mktemp_py.cli.report import Report, Row
 from pam_mktemp_py.cli.settings import Settings
 from pam_mktemp_py.config.check import Checked, check
+from pam_mktemp_py.pamstack import places
 
 
 @click.command("check", short_help="Whether the configuration can be used, and all that is wrong with it.")
@@ -31,7 +34,8 @@ def command(settings: Settings, strict: bool) -> Report:
     all are shown. Users and groups that do not exist are told: they match nobody. So is each key of
     a drop-in that replaces one of a file before it.
 
-    The exit status is 1 if a login could not use the configuration. Accounts that have a plan then keep it
+    The exit status is 1 if a login could not use the configuration, or if others than root could put another
+    in its place. Accounts that have a plan then keep it
     as long as it still holds; for the others the module's argument fail= decides.
     """
     found = check(settings.config, settings.owner)
@@ -41,16 +45,19 @@ def command(settings: Settings, strict: bool) -> Report:
     report = Report("config check", settings)
     unknown = found.config.warnings if found.config else []
     off = os.path.lexists(settings.off)
+    exposed = places.root_only(os.path.dirname(paths.CONFIG)) if settings.config == paths.CONFIG else ""
     report.data = {
         "config": settings.config, "valid": found.config is not None,
         "files": [{"path": path, "present": size is not None or path in found.unread, "bytes": size}
                   for path, size in found.sizes.items()],
         "errors": [{"file": error.file, "line": error.line, "what": error.what, "do": error.hint}
                    for error in found.errors],
-        "unknown": unknown,
+        "exposed": exposed or None, "unknown": unknown,
         "overrides": [{"key": key, "file": new[0], "line": new[1], "replaces_file": old[0], "replaces_line": old[1]}
                       for key, new, old in found.overrides],
         "switched_off": off}
+    if exposed:
+        report.add("Not only root can change it", Row("", "", exposed, "bad"))
     _rows(report, found, unknown, strict)
     if off:
         report.add("Switched off", Row(settings.off, "exists", "nothing is done for new sessions"))

@@ -25,6 +25,7 @@ FINDINGS: dict[str, str] = {
     "failure-remembered": "A failure is still remembered, so the planner is not asked.",
     "switched-off": "/etc/security/pam_mktemp.off exists: nothing is done for new sessions.",
     "config-invalid": "The configuration cannot be used.",
+    "config-exposed": "Others than root can write to the folder of the configuration.",
     "config-unknown-name": "A list of the configuration names a user or group that does not exist.",
     "config-absent": "The module's line in a PAM file names a configuration that is not there.",
     "config-elsewhere": "The module's line in a PAM file names another configuration than the usual one.",

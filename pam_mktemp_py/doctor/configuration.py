@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pam_mktemp_py import paths
 from pam_mktemp_py.doctor.finding import NOTE, Finding, Patient
 from pam_mktemp_py.errors import ConfigError
+from pam_mktemp_py.pamstack import places
 from pam_mktemp_py.pamstack.stack import Entry
 
 _KNOWN = re.compile(r"debug|fail=open|fail=closed|config=/.*")  # shims/pam/module.c
@@ -20,6 +21,11 @@ def check(patient: Patient) -> Iterator[Finding]:
         yield Finding("switched-off", f"everything is switched off: {paths.OFF} exists", paths.OFF,
                       "no new session gets a private directory", "remove it when you want it on again",
                       (("rm", paths.OFF),))
+    folder = os.path.dirname(patient.config_path)
+    if fault := places.fault(folder):
+        yield Finding("config-exposed", f"not only root can change the configuration: {fault.component} {fault.what}",
+                      fault.component, "whoever can, decides who gets a directory, and can switch everything off",
+                      "take it from others, and look whether the configuration is still yours", fault.commands)
     if patient.error is not None:
         yield from _invalid(patient, patient.error)
     for warning in patient.config.warnings if patient.config else ():

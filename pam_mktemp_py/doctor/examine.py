@@ -33,7 +33,7 @@ def examine(account: Account, service: str | None, config: str, *, full: bool, r
     line names another. `announce` is told what the modules of a full session do, before they do it. A session may
     take `timeout` seconds. Raises StackError for a service that is not there.
     """
-    stacks = read_stacks()
+    stacks = read_stacks(readable=not root)
     if service is not None and service not in stacks:
         stacks[service] = _asked(service)
     chosen = service if service is not None else usual_service(stacks)
@@ -79,14 +79,22 @@ def config_argument(line: Line | None) -> str:
     return found
 
 
-def read_stacks() -> dict[str, list[stack.Entry]]:
-    """The session lines of every service that opens sessions, without files that are only included."""
+def read_stacks(readable: bool = False) -> dict[str, list[stack.Entry]]:
+    """The session lines of every service that opens sessions, without files that are only included.
+
+    `readable`: only those that the caller may read; else PermissionError.
+    """
     found = {}
     for name in stack.services():
         path = stack.path_of(name)
         if path is None or not os.path.isfile(path) or PARTS.fullmatch(name):
             continue
-        entries = stack.session(name)
+        try:
+            entries = stack.session(name)
+        except PermissionError:
+            if not readable:
+                raise
+            continue
         if entries:
             found[name] = entries
     included = {target for name in found for target in _included(name)}

@@ -62,6 +62,16 @@ def test_the_lines_policy(machine: Machine, policy: str, arguments: str) -> None
     assert ("debug" in arguments) == ("debug" in line) and path.stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.parametrize("damage", [lambda: os.chmod(CONFIG.parent, 0o777), lambda: os.chown(CONFIG.parent, 2101, 0)])
+def test_a_folder_that_others_write(machine: Machine, damage: Callable[[], None]) -> None:
+    """Its files are root's, but another could take their place, or switch all off."""
+    damage()
+    done = shown("config", "check")
+    assert done.returncode == 1 and "Not only root can change it" in done.stdout and str(CONFIG.parent) in done.stdout
+    assert_cured("config-exposed")
+    assert shown("config", "check").returncode == 0
+
+
 def test_what_is_shown_can_be_typed(machine: Machine) -> None:
     """Backslashes of a command are not doubled, as they are in other text."""
     configure('failure = "closed"\n')

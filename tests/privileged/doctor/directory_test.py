@@ -73,6 +73,10 @@ def test_without_root(machine: Machine) -> None:
     alice = accounts.pwd.getpwnam(USER)
     done = accounts.run_as(alice, ["pam-mktemp", "doctor"])
     assert done.returncode == 0 and "needs root" in done.stdout, done.stdout + done.stderr
+    os.chmod("/etc/pam.d/sshd", 0o600)  # not for her to see
+    again = accounts.run_as(alice, ["pam-mktemp", "doctor"])
+    os.chmod("/etc/pam.d/sshd", 0o644)
+    assert (again.returncode, again.stderr) == (0, done.stderr)
     os.chmod("/tmp", 0o777)
     done = accounts.run_as(alice, ["pam-mktemp", "doctor"])
     assert done.returncode == 1 and "base-unsafe" in done.stdout and "sticky if others can write" in done.stdout
