@@ -13,7 +13,8 @@ from pathlib import Path
 
 STAGE = Path("/media")
 MARK = "PAM_MKTEMP_BENCHMARK_OUTSIDE"
-NOT_COPIED = shutil.ignore_patterns(".git", ".tox", "__pycache__", "*.o", "*.so", "*.egg-info", "build", "dist")
+NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.egg-info")
+NOT_COPIED_OF_TOP = (".git", ".tox", "build", "dist")  # not contrib/manual/build
 FIRST_UID = 64200
 TMP_SIZE = 2 << 30
 TMP_INODES = 200_000
@@ -46,7 +47,11 @@ def enter() -> None:
 
 def copy_sources(repository: Path) -> Path:
     """A copy of what `make install` needs, so that building leaves the working tree as it was."""
-    return Path(shutil.copytree(repository, STAGE / "source", symlinks=True, ignore=NOT_COPIED))
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        top = NOT_COPIED_OF_TOP if Path(folder) == repository else ()
+        return NOT_COPIED(folder, names) | {name for name in names if name in top}
+
+    return Path(shutil.copytree(repository, STAGE / "source", symlinks=True, ignore=ignored))
 
 
 def overlay(path: str) -> None:

@@ -76,7 +76,8 @@ def test_what_is_shown_can_be_typed(machine: Machine) -> None:
     """Backslashes of a command are not doubled, as they are in other text."""
     configure('failure = "closed"\n')
     path = machine("su", [*PLAIN, LINE + " fail=open"])
-    [line] = [line for line in shown("doctor", USER, "--service", "su").stdout.splitlines() if line.startswith("  run ")]
+    text = shown("doctor", USER, "--service", "su").stdout
+    [line] = [line for line in text.splitlines() if line.startswith("  run ")]
     subprocess.run(["bash", "-c", line.removeprefix("  run ")], check=True)
     assert path.read_text().splitlines()[-1] == LINE + " fail=closed"
 

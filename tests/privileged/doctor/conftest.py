@@ -22,7 +22,16 @@ def alice() -> Iterator[None]:
 
 
 @pytest.fixture
-def machine(fresh_state: None, alice: None, pam_service: Callable[..., Path]) -> Callable[..., Path]:
+def profiles() -> Iterator[None]:
+    """pam-auth-update's state is put back: advice may change it."""
+    state = {path: path.read_bytes() for path in Path("/var/lib/pam").iterdir()}
+    yield
+    for path, data in state.items():
+        path.write_bytes(data)
+
+
+@pytest.fixture
+def machine(fresh_state: None, alice: None, profiles: None, pam_service: Callable[..., Path]) -> Callable[..., Path]:
     """No state, alice, and our line at the end of su; returns pam_service, whose files are put back."""
     pam_service("su", [*Path("/etc/pam.d/su").read_text().splitlines(), LINE])
     return pam_service

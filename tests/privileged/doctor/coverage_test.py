@@ -12,7 +12,7 @@ SHARED = ("common-session", "common-session-noninteractive")
 
 
 @pytest.fixture
-def shared(fresh_state: None, alice: None, pam_service: Callable[..., Path]) -> Callable[..., Path]:
+def shared(fresh_state: None, alice: None, profiles: None, pam_service: Callable[..., Path]) -> Callable[..., Path]:
     """The module where Debian's profile puts it; all that `enable` may write is put back."""
     for name in (*SHARED, "su", "runuser"):
         pam_service(name, Path("/etc/pam.d", name).read_text().splitlines())
