@@ -10,7 +10,6 @@ import pytest
 
 from tests.privileged.doctor.doctor import assert_cured, find, follow, ids, run
 
-
 SYSTEMS = [
     ("/etc/profile.d/tmp.sh", "# ours\nexport TMPDIR=/scratch\n"),
     ("/etc/bash.bashrc", "umask 022\nTMP=/scratch; export TMP\n"),

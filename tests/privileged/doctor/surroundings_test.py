@@ -15,7 +15,6 @@ from tests.privileged.logins.session import away
 from tests.sandbox import accounts
 from tests.sandbox.accounts import CLEAN
 
-
 MARKS = (("/run/.containerenv", "", "podman"), ("/.dockerenv", "", "docker"), ("/run/systemd/container", "lxc", "lxc"))
 
 

@@ -15,7 +15,6 @@ from tests.sandbox.state import CHECKOUT, run, unmount_all
 
 BARE = CHECKOUT / "build/bare"  # contrib/setup/bare makes it
 HERE = Path("/run/bare")
-pytestmark = pytest.mark.long
 Run = Callable[..., str]
 
 
