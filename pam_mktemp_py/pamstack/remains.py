@@ -1,15 +1,19 @@
 """What is left in /tmp of users' files: shown when the rest goes, and never removed by us."""
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from pam_mktemp_py import paths
 from pam_mktemp_py.linux import inode_flags
 
 _MOST = 200_000  # entries looked at: who has more need not make an administrator wait
+_DEEPEST = 100  # folders in each other: each costs two descriptors and a level of Python's recursion
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True)
@@ -37,17 +41,51 @@ def remaining(base: str = paths.BASE) -> list[Remain]:
 
 def _measured(path: str) -> Remain:
     files = size = 0
-    # By descriptors, and no link is followed: the owner may change the tree meanwhile.
-    for _, folders, names, fd in os.fwalk(path, follow_symlinks=False):
-        for name in [*folders, *names]:
+    whole = True
+    try:
+        fd = os.open(path, _FOLDER)
+    except OSError as error:
+        return Remain(path, 0, 0, error.errno in (errno.ENOTDIR, errno.ENOENT))
+    try:
+        with contextlib.closing(_sizes(fd)) as found:
+            for one in found:
+                if one is None or files == _MOST:
+                    whole = False
+                if files == _MOST:
+                    break
+                if one is not None:
+                    files, size = files + 1, size + one
+    finally:
+        os.close(fd)
+    return Remain(path, files, size, whole)
+
+
+def _sizes(fd: int, deep: int = 1) -> Generator[int | None, None, None]:
+    """Bytes on disk of each entry below; None for what cannot be looked at: a FUSE mount of its owner's, say.
+
+    By descriptors, no link is followed and only folders are opened: the owner may change the tree meanwhile,
+    and a FIFO or a device in the place of a folder would hold us up, or do something when it is opened.
+    """
+    with os.scandir(fd) as entries:
+        for entry in entries:
             try:
-                size += os.stat(name, dir_fd=fd, follow_symlinks=False).st_blocks * 512
-            except FileNotFoundError:  # its owner has just removed it
+                about = entry.stat(follow_symlinks=False)
+                yield about.st_blocks * 512
+                if not stat.S_ISDIR(about.st_mode):
+                    continue
+                inner = os.open(entry.name, _FOLDER, dir_fd=fd) if deep < _DEEPEST else -1
+            except (FileNotFoundError, NotADirectoryError):  # its owner has just removed or replaced it
                 continue
-            files += 1
-        if files > _MOST:
-            return Remain(path, files, size, False)
-    return Remain(path, files, size)
+            except OSError:
+                yield None
+                continue
+            if inner < 0:
+                yield None
+                continue
+            try:
+                yield from _sizes(inner, deep + 1)
+            finally:
+                os.close(inner)
 
 
 def commands(base: str = paths.BASE) -> list[list[str]]:
