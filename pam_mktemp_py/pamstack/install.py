@@ -73,6 +73,7 @@ def install(sources: Sources, layout: Layout, *, dry_run: bool = False) -> list[
     InstallError if a place is not root's alone, or a piece is missing; OSError if something cannot be
     written. Everything is then as it was.
     """
+    _check_layout(layout)
     found = _present(sources)
     before = pieces.read_manifest(layout.real(layout.libdir))
     if layout.live:
@@ -86,6 +87,15 @@ def install(sources: Sources, layout: Layout, *, dry_run: bool = False) -> list[
                 raise InstallError(trouble.path, trouble.what)
             log.say("installed", f"version {__version__} in {layout.libdir}")
     return steps
+
+
+def _check_layout(layout: Layout) -> None:
+    for path in (layout.prefix, layout.securitydir, layout.sysconfdir, layout.destdir):
+        if path and not path.startswith("/"):
+            raise InstallError(path, "is not an absolute path, which begins with /")
+    if layout.libdir != pieces.LIBDIR:
+        raise InstallError(layout.libdir, "cannot be the planner's folder: the module starts it from "
+                           f"{pieces.LIBDIR}, which is compiled into it", "leave LIBDIR as it is")
 
 
 def _present(sources: Sources) -> list[Piece]:

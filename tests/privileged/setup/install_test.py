@@ -15,7 +15,7 @@ from pam_mktemp_py.pamstack import pieces, places
 from tests.privileged.setup.installed import (  # noqa: F401  fixtures
     COMMAND, CONFIG, LIB, alice, ask, enabled, leftovers, logs_in, make_install, module, ours, snapshot, whole,
 )
-from tests.sandbox.state import filesystem  # noqa: F401  fixture
+from tests.sandbox.state import CHECKOUT, filesystem  # noqa: F401  fixture
 
 RUN = "import sys; sys.path.insert(0, {!r}); from pam_mktemp_py.cli.main import main; main()"
 
@@ -161,3 +161,14 @@ def test_destdir_holds_what_root_would_have(whole: object, place: Path) -> None:
     ours("install", "--destdir", str(place / "root"), "--prefix", "/opt/x")
     assert (place / "root/opt/x/bin/pam-mktemp").exists() and (place / f"root{LIB}/__main__.py").exists()
     assert (place / f"root{module()}").read_bytes() == module().read_bytes()
+
+
+@pytest.mark.parametrize("name", ["PREFIX", "SECURITYDIR", "SYSCONFDIR", "DESTDIR", "LIBDIR"])
+def test_a_place_that_cannot_be_is_refused(whole: object, name: str) -> None:  # noqa: F811
+    """Neither waited for, nor half installed: of a relative one it would not be known where it is."""
+    before = snapshot()
+    wrong = "/opt/planner" if name == "LIBDIR" else "some/where"
+    done = subprocess.run(["make", "-s", "-C", CHECKOUT, "install", "DESTDIR=", "PREFIX=/usr", f"{name}={wrong}"],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and f"install: {wrong}: " in done.stderr, done.stdout + done.stderr
+    assert snapshot() == before and not os.path.lexists(CHECKOUT / "some") and not os.path.lexists("/opt/planner")
