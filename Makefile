@@ -4,7 +4,7 @@ DESTDIR ?=
 PYTHON ?= /usr/bin/python3
 SYSCONFDIR ?= /etc
 MULTIARCH ?= $(shell $(CC) -print-multiarch 2>/dev/null || dpkg-architecture -qDEB_HOST_MULTIARCH)
-SECURITYDIR ?= /usr/lib/$(MULTIARCH)/security
+SECURITYDIR ?= $(if $(MULTIARCH),/usr/lib/$(MULTIARCH)/security)
 # compiled into the module (shims/pam/start.c)
 LIBDIR = /usr/lib/pam-mktemp
 FUZZ_SECONDS ?= 60

@@ -197,8 +197,6 @@ def library(sources: Sources, found: list[Piece]) -> list[tuple[str, str]]:
 
 def _commit(stage: staging.Staging, layout: Layout, found: list[Piece], obsolete: list[str]) -> None:
     libdir = layout.real(layout.libdir)
-    for path in obsolete:
-        staging.remove(layout.real(path))
     with staging.no_planner(paths.SLOTS if layout.live else ""):
         stage.put_folder(f"{libdir}.new", libdir)
         stage.put(layout.real(found[0].path(layout)))  # the module
@@ -210,6 +208,8 @@ def _commit(stage: staging.Staging, layout: Layout, found: list[Piece], obsolete
             stage.put_absent(path)
         else:
             stage.put(path)
+    for path in obsolete:  # last, as it cannot be undone
+        staging.remove(layout.real(path))
 
 
 def _forget_failures() -> None:

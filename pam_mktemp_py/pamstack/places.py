@@ -63,7 +63,7 @@ def fault(path: str) -> Fault | None:
     The sticky bit excuses nothing: whoever may write such a folder can plant there what is still missing.
     """
     at, links = "", 0
-    rest = os.path.join(os.getcwd(), path).split("/")
+    rest = (path if path.startswith("/") else os.path.join(os.getcwd(), path)).split("/")  # the folder may be gone
     found = _fault_of("/")
     while rest and not found:
         name = rest.pop(0)

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import glob
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -36,12 +37,25 @@ class Removal:
         """Take one path away, if it is there."""
         if not os.path.lexists(path):
             return
+        if point := _mounted(path):  # what lies there is not ours to delete
+            self.failed.append(OSError(errno.EBUSY, "something is mounted there; unmount it, and run it again", point))
+            return
         try:
             if not dry_run:
                 act(path)
             self.removed.append(path)
         except OSError as error:
             self.failed.append(OSError(error.errno, error.strerror, path))
+
+
+def _mounted(path: str) -> str:
+    """The first mount point at or below a path, "" if there is none (proc(5), mountinfo)."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            point = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), line.split(" ")[4])
+            if point == path or point.startswith(f"{path}/"):
+                return point
+    return ""
 
 
 def uninstall(*, purge: bool = False, dry_run: bool = False, libdir: str = LIBDIR) -> Removal:

@@ -127,6 +127,15 @@ def test_another_prefix_leaves_nothing_at_the_old_one(tmp_path: Path) -> None:
     assert (tmp_path / "usr/share/pam-configs/pam-mktemp").exists()  # pam-auth-update looks nowhere else
 
 
+def test_a_relative_destdir_and_slashes_at_the_end(tmp_path: Path) -> None:
+    done = subprocess.run([TOP / "contrib/setup/install"], cwd=tmp_path, capture_output=True, text=True,
+                          env={"DESTDIR": "out/", "PREFIX": "/usr/local/", "SECURITYDIR": "", "PATH": "/usr/bin:/bin"})
+    assert done.returncode == 0, done.stderr
+    manifest = pieces.read_manifest(f"{tmp_path}/out{pieces.LIBDIR}")
+    assert manifest and "/usr/local/bin/pam-mktemp" in manifest.pieces
+    assert f"{pieces.security_dir()}/pam_mktemp_py.so" in manifest.pieces
+
+
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     layout = Layout(destdir=str(tmp_path / "root"), securitydir="/usr/lib/security")
     steps = install.install(install.of_checkout(str(TOP)), layout, dry_run=True)

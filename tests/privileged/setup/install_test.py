@@ -15,6 +15,7 @@ from pam_mktemp_py.pamstack import pieces, places
 from tests.privileged.setup.installed import (  # noqa: F401  fixtures
     COMMAND, CONFIG, LIB, alice, ask, enabled, leftovers, logs_in, make_install, module, ours, snapshot, whole,
 )
+from tests.sandbox.accounts import CLEAN
 from tests.sandbox.state import CHECKOUT, filesystem  # noqa: F401  fixture
 
 RUN = "import sys; sys.path.insert(0, {!r}); from pam_mktemp_py.cli.main import main; main()"
@@ -163,7 +164,7 @@ def test_destdir_holds_what_root_would_have(whole: object, place: Path) -> None:
     assert (place / f"root{module()}").read_bytes() == module().read_bytes()
 
 
-@pytest.mark.parametrize("name", ["PREFIX", "SECURITYDIR", "SYSCONFDIR", "DESTDIR", "LIBDIR"])
+@pytest.mark.parametrize("name", ["PREFIX", "SECURITYDIR", "SYSCONFDIR", "LIBDIR"])
 def test_a_place_that_cannot_be_is_refused(whole: object, name: str) -> None:  # noqa: F811
     """Neither waited for, nor half installed: of a relative one it would not be known where it is."""
     before = snapshot()
@@ -172,3 +173,10 @@ def test_a_place_that_cannot_be_is_refused(whole: object, name: str) -> None:  #
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and f"install: {wrong}: " in done.stderr, done.stdout + done.stderr
     assert snapshot() == before and not os.path.lexists(CHECKOUT / "some") and not os.path.lexists("/opt/planner")
+
+
+def test_from_a_folder_that_is_gone(whole: object, tmp_path: Path) -> None:  # noqa: F811
+    """Every path is absolute, so it does not matter."""
+    done = subprocess.run(["sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec pam-mktemp install -n'],
+                          cwd=tmp_path, env=CLEAN, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -98,6 +98,20 @@ def test_purge(before: Pam) -> None:
     works()
 
 
+def test_purge_keeps_off_what_is_mounted_below(before: Pam) -> None:
+    """Another's file system, on a folder of ours: nothing of it is removed, and the second run finishes."""
+    drop_ins = Path("/etc/security/pam_mktemp.d")
+    drop_ins.mkdir()
+    run("mount", "-t", "tmpfs", "test", drop_ins)
+    (drop_ins / "kept").touch()
+    done = ours("uninstall", "--purge", status=3)
+    assert str(drop_ins) in done.stdout + done.stderr and "mounted" in done.stdout + done.stderr
+    assert (drop_ins / "kept").exists() and pam() == before
+    run("umount", drop_ins)
+    ours("uninstall", "--purge")
+    gone()
+
+
 def test_what_remains_is_named_and_its_commands_remove_it(before: Pam) -> None:
     add_line("su")
     assert su("alice", "cd $TMPDIR && head -c 307200 /dev/zero > big && mkdir a && ln -s / l").returncode == 0
