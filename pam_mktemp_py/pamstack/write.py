@@ -86,11 +86,16 @@ def replaced(changes: list[Change]) -> Iterator[None]:
                 each.settle()
         except BaseException as error:
             with signals.held_back():
-                _put_back(done, error)
+                left = _put_back(done, error)
+            if left and isinstance(error, StackError):  # which may say that the old files are in place
+                raise StackError(left[0], f"could not be put back, see the log; that was to be, because {error.path}: "
+                                 f"{error.what}", "look at it, then run it again") from error
             raise
 
 
-def _put_back(done: list[Replacement], error: BaseException) -> None:
+def _put_back(done: list[Replacement], error: BaseException) -> list[str]:
+    """Put back all that can be; the paths of the others."""
+    left = []
     for each in reversed(done):
         if not each.swapped:
             continue
@@ -100,6 +105,8 @@ def _put_back(done: list[Replacement], error: BaseException) -> None:
             log.say("put-back", f"{each.path}: is as it was before, because: {why}", log.WARNING)
         except (StackError, OSError) as worse:  # the others shall be put back nevertheless
             log.say("put-back", f"{each.path}: could not be put back: {worse}", log.ERROR)
+            left.append(each.path)
+    return left
 
 
 def sweep(folder: str) -> None:
@@ -172,9 +179,9 @@ class Replacement:
         self._unchanged()
 
     def back(self) -> None:
-        """Put the old file back, unless somebody has written over the new one since."""
+        """Put the old file back. StackError if somebody has written over the new one since: what they wrote stays."""
         if checked.read(self.at, self.name, self.path).data != self.change.after:
-            return
+            raise StackError(self.path, MEANWHILE, "their version is in its place")
         with self._named():
             os.rename(self.old, self.name, src_dir_fd=self.at, dst_dir_fd=self.at)
             os.fsync(self.at)

@@ -95,7 +95,7 @@ def test_one_of_two_was_written_to_at_the_last_moment() -> None:
 
 @pytest.mark.parametrize("in_place", [True, False])
 @pytest.mark.parametrize("written", [False, True])
-def test_an_editor_at_the_same_moment(in_place: bool, written: bool) -> None:
+def test_an_editor_at_the_same_moment(in_place: bool, written: bool, syslog: Syslog) -> None:
     """What somebody else writes is never lost, whether the editor writes into the file or replaces it."""
     def edit(now: bool) -> Outcome:
         if now is written:
@@ -107,8 +107,11 @@ def test_an_editor_at_the_same_moment(in_place: bool, written: bool) -> None:
                 (PAM_D / ".#su").rename(SU)
         return Outcome(14, "no", "refused") if now else FINE
 
-    with pytest.raises(StackError, match="is refused" if written else "changed by somebody else meanwhile"):
+    with pytest.raises(StackError, match="is refused" if written else "changed by somebody else meanwhile") as raised:
         enable.enable(["su"], arguments=[], user="nobody", probe=trying(edit))
+    assert "the old files are in place" not in str(raised.value)
+    assert bool(logged(syslog)) is written and not syslog.find("is as it was before")
+    assert bool(syslog.find("su: could not be put back: .*meanwhile")) is written
     assert SU.read_text().endswith("# by hand\n")
     assert len(ours("su")) == written
 
