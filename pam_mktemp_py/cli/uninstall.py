@@ -47,8 +47,9 @@ def command(settings: Settings, purge: bool, dry_run: bool) -> Report:
     done = uninstall.uninstall(purge=purge, dry_run=dry_run)
     if done.failed:
         error = done.failed[0]
-        raise OSError(error.errno, f"{error.strerror}; PAM no longer names the module, and what could be removed is; "
-                      "when that is mended, run it again", error.filename)
+        now = "nothing was changed" if dry_run else (
+            "PAM no longer names the module, and what could be removed is; when that is mended, run it again")
+        raise OSError(error.errno, f"{error.strerror}; {now}", error.filename)
     left, commands = remains.remaining(), remains.commands()
     report = Report("uninstall", settings, {
         "dry_run": dry_run, "purge": purge, "changes": [change.path for change in done.changes],

@@ -7,7 +7,7 @@ import stat
 from dataclasses import dataclass
 
 from pam_mktemp_py.errors import StackError
-from pam_mktemp_py.linux import inode_flags
+from pam_mktemp_py.linux import inode_flags, mounts
 
 LARGEST = 1 << 18  # bytes; PAM's own files have some hundred
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -39,10 +39,10 @@ def folder(path: str) -> int:
                 os.close(at)
                 at = below
             _refuse_others(os.fstat(at), walked or "/")
+        _refuse_flags(at, walked)
     except BaseException:
         os.close(at)
         raise
-    _refuse_flags(at, walked)
     return at
 
 
@@ -83,7 +83,7 @@ def refuse_unchangeable(at: int, name: str, path: str) -> None:
         _refuse_flags(fd, path)
     finally:
         os.close(fd)
-    if path in _mount_points():
+    if path in mounts.points():
         raise StackError(path, "is a mount point of its own, and cannot be replaced", f"umount {path}")
 
 
@@ -133,8 +133,3 @@ def _attributes(fd: int) -> tuple[tuple[str, bytes], ...]:
         return tuple((name, os.getxattr(fd, name)) for name in sorted(os.listxattr(fd)))
     except OSError:  # none on this file system
         return ()
-
-
-def _mount_points() -> set[str]:
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        return {line.split(" ")[4] for line in file}

@@ -9,12 +9,12 @@ import contextlib
 import errno
 import glob
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pam_mktemp_py import __version__, log, paths
 from pam_mktemp_py.errors import InstallError
+from pam_mktemp_py.linux import mounts
 from pam_mktemp_py.pamstack import enable, pieces, profile, staging
 from pam_mktemp_py.pamstack.install import of_package
 from pam_mktemp_py.pamstack.pieces import LIBDIR, Layout, Manifest
@@ -38,7 +38,7 @@ class Removal:
         if not os.path.lexists(path):
             return
         if point := _mounted(path):  # what lies there is not ours to delete
-            self.failed.append(OSError(errno.EBUSY, "something is mounted there; unmount it, and run it again", point))
+            self.failed.append(OSError(errno.EBUSY, "something is mounted there, which is not ours to remove: unmount it", point))
             return
         try:
             if not dry_run:
@@ -49,13 +49,8 @@ class Removal:
 
 
 def _mounted(path: str) -> str:
-    """The first mount point at or below a path, "" if there is none (proc(5), mountinfo)."""
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        for line in file:
-            point = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), line.split(" ")[4])
-            if point == path or point.startswith(f"{path}/"):
-                return point
-    return ""
+    """The first mount point at or below a path, "" if there is none."""
+    return next((point for point in mounts.points() if f"{point}/".startswith(f"{path}/")), "")
 
 
 def uninstall(*, purge: bool = False, dry_run: bool = False, libdir: str = LIBDIR) -> Removal:
