@@ -208,8 +208,8 @@ def _commit(stage: staging.Staging, layout: Layout, found: list[Piece], obsolete
             stage.put_absent(path)
         else:
             stage.put(path)
-    for path in obsolete:  # last, as it cannot be undone
-        staging.remove(layout.real(path))
+    for path in obsolete:
+        stage.take(layout.real(path))
 
 
 def _forget_failures() -> None:

@@ -78,6 +78,14 @@ class Staging:
         os.rename(new, path)
         self.undos.append(lambda: os.replace(old, path))
 
+    def take(self, path: str) -> None:
+        """Take what no longer belongs there out of its place; kept for undo. OSError."""
+        old = beside(path, OLD)
+        self.left.append(old)
+        remove(old)
+        os.rename(path, old)
+        self.undos.append(lambda: os.replace(old, path))
+
     def put_absent(self, path: str) -> None:
         """Move it into its place unless something is there by now. OSError."""
         with contextlib.suppress(FileExistsError):

@@ -63,6 +63,20 @@ def test_told_to_end(whole: dict[str, object], number: signal.Signals) -> None: 
     assert snapshot() == whole and leftovers() == []
 
 
+def test_what_an_older_one_left_cannot_be_taken_away(whole: dict[str, object]) -> None:  # noqa: F811
+    """One of its pieces is a mount point: those before it are there again, and all else is as it was."""
+    run = subprocess.run
+    run([*SCRIPT], env=environment() | {"PREFIX": "/opt/older"}, check=True)
+    before, last = snapshot(), Path("/opt/older/share/zsh/vendor-completions/_pam-mktemp")
+    run(["mount", "--bind", last, last], check=True)
+    done = run([*SCRIPT], env=environment(), capture_output=True, text=True)
+    run(["umount", last], check=True)
+    assert done.returncode == 1 and str(last) in done.stderr, done.stderr
+    assert snapshot() == before and leftovers() == [] and Path("/opt/older/bin/pam-mktemp").exists()
+    run([*SCRIPT], env=environment(), check=True)
+    assert snapshot() == whole and not last.exists()
+
+
 def test_killed_at_any_moment(whole: dict[str, object]) -> None:  # noqa: F811
     started = time.monotonic()
     assert installing().wait() == 0
