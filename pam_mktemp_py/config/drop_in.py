@@ -1,6 +1,7 @@
 """Putting a drop-in into the configuration: whole or not at all, and only if all of it then loads."""
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import stat
@@ -114,15 +115,21 @@ def _make(folder: str) -> bool:
 
 def _place(fd: int, name: str, change: Change) -> None:
     temporary = _temporary(fd, name, change.data)
+    placed = False
     try:
         if change.before is None:  # link(2) replaces nothing: of two imports at once one finds the other's
             os.link(temporary, name, src_dir_fd=fd, dst_dir_fd=fd, follow_symlinks=False)
+            placed = True
             os.unlink(temporary, dir_fd=fd)
         else:
             os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)
+            placed = True
         os.fsync(fd)
     except OSError as error:
-        os.unlink(temporary, dir_fd=fd)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=fd)
+        if placed:
+            _undo(fd, name, change)
         if isinstance(error, FileExistsError):
             raise _refused(change.path, "another has just made it", "look at it, then try again") from error
         raise

@@ -239,6 +239,21 @@ def test_import_refused_leaves_all_as_it_was(name: str, good: None) -> None:
         assert state() == before
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_import_that_cannot_be_made_sure_of(good: None, force: bool) -> None:
+    """The disk fails when the folder shall be written out: nothing stays that was not said to be there."""
+    FOLDER.mkdir()
+    Path("/home/test.conf").write_text(NAMESPACE)
+    if force:
+        DROP_IN.write_text("min_uid = 5\n")
+    before = {path: text for path, (*_, text) in state().items()}
+    done = subprocess.run(["strace", "-f", "-o/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=2",
+                           "pam-mktemp", "config", "import", "/home/test.conf", "--format", "namespace", "--write",
+                           *(["--force"] if force else [])], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3 and "Input/output error" in done.stderr, done.stderr
+    assert {path: text for path, (*_, text) in state().items()} == before
+
+
 def test_import_of_a_file_that_another_may_have_written(good: None, as_user: Any) -> None:
     source = Path("/home/alice/mine.conf")
     write(NAMESPACE, owner=MINE, path=source)
