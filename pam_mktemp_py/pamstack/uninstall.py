@@ -38,7 +38,8 @@ class Removal:
         if not os.path.lexists(path):
             return
         if point := _mounted(path):  # what lies there is not ours to delete
-            self.failed.append(OSError(errno.EBUSY, "something is mounted there, which is not ours to remove: unmount it", point))
+            self.failed.append(OSError(errno.EBUSY, "something is mounted there, which is not ours to remove: "
+                                       "unmount it", point))
             return
         try:
             if not dry_run:

@@ -9,16 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.privileged.doctor.doctor import LINE, USER
-from tests.sandbox import accounts, capabilities
-
-
-@pytest.fixture(scope="module")
-def alice() -> Iterator[None]:
-    """An account like any other, for all tests of a file."""
-    accounts.add(USER, uid=2101)
-    yield
-    accounts.remove(USER)
+from tests.privileged.doctor.doctor import LINE
+from tests.privileged.setup.installed import alice  # noqa: F401  fixture
+from tests.sandbox import capabilities
 
 
 @pytest.fixture
@@ -31,7 +24,7 @@ def profiles() -> Iterator[None]:
 
 
 @pytest.fixture
-def machine(fresh_state: None, alice: None, profiles: None, pam_service: Callable[..., Path]) -> Callable[..., Path]:
+def machine(fresh_state: None, alice: None, profiles: None, pam_service: Callable[..., Path]) -> Callable[..., Path]:  # noqa: F811
     """No state, alice, and our line at the end of su; returns pam_service, whose files are put back."""
     pam_service("su", [*Path("/etc/pam.d/su").read_text().splitlines(), LINE])
     return pam_service
