@@ -24,7 +24,9 @@ def profiles() -> Iterator[None]:
 
 
 @pytest.fixture
-def machine(fresh_state: None, alice: None, profiles: None, pam_service: Callable[..., Path]) -> Callable[..., Path]:  # noqa: F811
+def machine(
+    fresh_state: None, alice: None, profiles: None, pam_service: Callable[..., Path],  # noqa: F811
+) -> Callable[..., Path]:
     """No state, alice, and our line at the end of su; returns pam_service, whose files are put back."""
     pam_service("su", [*Path("/etc/pam.d/su").read_text().splitlines(), LINE])
     return pam_service
