@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import subprocess
@@ -72,6 +73,27 @@ def can_mount_loop() -> bool:
 def can_trace() -> bool:
     """strace works on an own child."""
     return have("strace") and works("strace", "-qq", "-o", "/dev/null", "true")
+
+
+def can_unshare() -> bool:
+    """We ourselves can make a user and a mount namespace."""
+    return works("unshare", "-Urm", "true")
+
+
+def can_become_nobody() -> bool:
+    """We can change to another user and group."""
+    return works("setpriv", "--reuid=65534", "--regid=65534", "--keep-groups", "true")
+
+
+def can_run_32(program: str | Path) -> bool:
+    """The kernel runs this 32-bit program, tests/programs/traps/run32.c; what it leaves is removed."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return subprocess.run([program], cwd=folder).returncode == 0
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOEXEC):
+                raise
+            return False
 
 
 def need(it_works: bool, what: str) -> None:
