@@ -77,5 +77,15 @@ class InstallError(Refused):
         super().__init__("install-refused", path, what, hint)
 
 
+class TraceError(Error):
+    """A command was not traced, or no longer: what (a path, a pid, the command), why, what to do."""
+
+    def __init__(self, path: str, what: str, hint: str = "") -> None:
+        super().__init__("trace-failed", _sentence(path, what, hint))
+        self.path = path
+        self.what = what
+        self.hint = hint
+
+
 def _sentence(where: str, what: str, hint: str) -> str:
     return f"{where}: {what}; {hint}" if hint else f"{where}: {what}"

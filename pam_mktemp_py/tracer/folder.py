@@ -1,0 +1,149 @@
+"""The two fresh folders of a run: the one that TMPDIR names, and the one for the log."""
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from pam_mktemp_py.errors import TraceError
+from pam_mktemp_py.linux import mounts, remove
+from pam_mktemp_py.linux.accounts import Account
+
+PREFIX = ".detect-"
+SHOWN = 20  # names of what a command left in its directory
+LONGEST = 45  # bytes of a TMPDIR that Chromium, Ray and sockets can use
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass
+class Private:
+    """What TMPDIR names, in a folder that only the account can enter.
+
+    `left` are names that were in it at the end (at most SHOWN of `count`); `keep` says why it must not be removed,
+    '' if it shall be; `notes` are sentences about what was not removed. All three are of use after the context.
+    """
+
+    path: str
+    keep: str = ""
+    left: list[str] = field(default_factory=list)
+    count: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A folder of ours: its parent and itself as descriptors, its name and its full path."""
+
+    parent: int
+    fd: int
+    name: str
+    path: str
+
+
+@contextmanager
+def private_folder(account: Account | None, base: str = "/tmp") -> Iterator[Private]:
+    """A directory like /tmp itself (01777, root's if we are root), in a closed one of the account (None: ours).
+
+    TraceError if `base` is not root's with the sticky bit, or has no room.
+    """
+    with _folder(base) as made:
+        try:
+            os.mkdir("tmp", 0o700, dir_fd=made.fd)
+            inner = os.open("tmp", _OPEN, dir_fd=made.fd)
+        except OSError as error:
+            raise _unmade(made.path, error) from error
+        found = Private(f"{made.path}/tmp")
+        try:
+            os.fchmod(inner, 0o1777)
+            if account is not None and account.uid != os.geteuid():
+                os.fchown(made.fd, account.uid, account.gid)
+            if len(os.fsencode(found.path)) > LONGEST:
+                raise TraceError(found.path, f"it is longer than {LONGEST} bytes", f"use a shorter path than {base}")
+            yield found
+        finally:
+            _look(found, inner)
+            os.close(inner)
+            _remove(made, found)
+
+
+@contextmanager
+def log_folder(base: str = "/var/tmp") -> Iterator[str]:
+    """A folder that only we can enter, removed at the end with all that is in it. TraceError as above."""
+    with _folder(base) as made:
+        try:
+            yield made.path
+        finally:
+            _remove(made, Private(made.path))
+
+
+@contextmanager
+def _folder(base: str) -> Iterator[_Made]:
+    where = os.path.realpath(base)  # once: /var/tmp may be a link of the administrator's
+    try:
+        parent = os.open(where, _OPEN)
+    except OSError as error:
+        raise _unmade(base, error) from error
+    try:
+        found = os.fstat(parent)
+        if found.st_uid != 0 or not found.st_mode & stat.S_ISVTX and found.st_mode & 0o022:
+            raise TraceError(base, "others can rename what is in it: it must be root's, with mode 1777",
+                             f"as root: chown root:root {base} && chmod 1777 {base}")
+        try:
+            name = _fresh(parent)
+            fd = os.open(name, _OPEN, dir_fd=parent)
+        except OSError as error:
+            raise _unmade(where, error) from error
+        try:
+            yield _Made(parent, fd, name, f"{where}/{name}")
+        finally:
+            os.close(fd)
+    finally:
+        os.close(parent)
+
+
+def _fresh(parent: int) -> str:
+    """Make a folder of a name that nobody can guess; mkdir(2) fails on any that exists, whatever it is."""
+    while True:
+        name = PREFIX + secrets.token_hex(5)
+        try:
+            os.mkdir(name, 0o700, dir_fd=parent)
+        except FileExistsError:
+            continue
+        return name
+
+
+def _unmade(path: str, error: OSError) -> TraceError:
+    return TraceError(path, f"no folder can be made there: {error.strerror}", "make room, or see who may write there")
+
+
+def _look(found: Private, inner: int) -> None:
+    names = sorted(os.listdir(inner))
+    found.left, found.count = names[:SHOWN], len(names)
+
+
+def _remove(made: _Made, found: Private) -> None:
+    """By descriptor: the account could have put anything at the name of its own folder meanwhile."""
+    mounted = [point for point in mounts.points() if point == made.path or point.startswith(f"{made.path}/")]
+    if mounted:
+        found.keep = f"{mounted[0]} is mounted"
+    if not found.keep:
+        try:
+            left = remove.empty(made.fd)
+            if not left and _is_still(made):
+                os.rmdir(made.name, dir_fd=made.parent)
+                return
+            found.keep = f"{left[0]!r} in it cannot be removed" if left else "something else has its name"
+        except OSError as error:
+            found.keep = error.strerror or str(error)
+    found.notes.append(f"{made.path} was not removed: {found.keep}")
+
+
+def _is_still(made: _Made) -> bool:
+    """Whether the name still is that of the folder that was made."""
+    try:
+        return os.path.samestat(os.stat(made.name, dir_fd=made.parent, follow_symlinks=False), os.fstat(made.fd))
+    except FileNotFoundError:
+        return False
