@@ -1,0 +1,41 @@
+"""Which class a finding is of: the first rule that fits, from what absolves a program to what blames it."""
+from __future__ import annotations
+
+from pam_mktemp_py.detect import model
+from pam_mktemp_py.detect.facts import Facts
+from pam_mktemp_py.detect.known import Known, known
+
+
+def classify(facts: Facts) -> str:
+    """One of model.CLASSES."""
+    row = known(facts.program, facts.path)
+    if facts.own_mount:
+        return model.ALREADY_PRIVATE
+    if facts.abstract or not facts.active:
+        return model.LOOK_ONLY
+    if facts.requested:
+        return model.USER_REQUESTED if facts.changed else model.LOOK_ONLY
+    if row is not None and row.kind == model.SHARED_IPC:
+        return model.SHARED_IPC
+    if facts.secure:
+        return model.SECURE_EXEC
+    if facts.unusable:
+        return model.UNUSABLE
+    if _only_anonymous(facts):
+        return model.ANONYMOUS
+    return _blamed(facts, row)
+
+
+def _blamed(facts: Facts, row: Known | None) -> str:
+    if row is not None and row.kind != model.HARDCODED:
+        return row.kind
+    if facts.stripped:
+        return model.SECURE_EXEC
+    if row is None and (facts.bound or facts.connected):
+        return model.USER_IPC
+    return model.HARDCODED
+
+
+def _only_anonymous(facts: Facts) -> bool:
+    return bool(facts.anonymous) and not (facts.made or facts.unsafe or facts.nofollow or facts.directories
+                                          or facts.bound or facts.connected or facts.followed or facts.hindered)
