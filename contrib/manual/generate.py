@@ -45,6 +45,7 @@ def parts() -> dict[str, Callable[[], list[str]]]:
         "OPTIONS": lambda: commands.options(group, marker, help=True),
         "COMMANDS": lambda: commands.sections(group, marker),
         "FINDINGS": lambda: tables.findings(marker),
+        "CLASSES": lambda: tables.classes(marker),
         "MESSAGES": lambda: tables.messages(marker),
         "KEYS": lambda: tables.keys(marker),
     }

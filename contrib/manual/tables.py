@@ -1,9 +1,10 @@
-"""The tables of the manual: configuration keys, messages of the log, findings of doctor."""
+"""The tables of the manual: configuration keys, messages of the log, findings of doctor, classes of detect's."""
 from __future__ import annotations
 
 from roff import Marker, bold, escaped, item, line
 
 from pam_mktemp_py.config.keys import KEYS
+from pam_mktemp_py.detect.model import CLASSES
 from pam_mktemp_py.doctor.catalogue import FINDINGS
 from pam_mktemp_py.messages import MESSAGES
 
@@ -25,6 +26,11 @@ def findings(marker: Marker) -> list[str]:
     for name, meaning in sorted(FINDINGS.items()):
         out += item(bold(name), marker.sentences(meaning))
     return out
+
+
+def classes(marker: Marker) -> list[str]:
+    """Every class of detect's findings."""
+    return [line for name, meaning in sorted(CLASSES.items()) for line in item(bold(name), marker.sentences(meaning))]
 
 
 def keys(marker: Marker) -> list[str]:

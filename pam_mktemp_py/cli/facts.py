@@ -35,6 +35,14 @@ def known(user: str) -> accounts.Account:
     return account
 
 
+def name_of(uid: int) -> str:
+    """The name of the account with this uid, or "" where there is none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return ""
+
+
 def owner(found: os.stat_result) -> str:
     """'root:root 0711'."""
     try:

@@ -41,7 +41,8 @@ class Row:
 
 @dataclass
 class Report:
-    """The answer of one command. `text`, if it is given, is shown as it is instead of the rows."""
+    """The answer of one command. `text`, if it is given, is shown as it is instead of the rows; `status`, if it is
+    given, is the exit status whatever was found."""
 
     command: str
     settings: Settings
@@ -50,6 +51,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
     finding: bool = False
     text: str = ""
+    status: int | None = None
 
     def add(self, title: str, *rows: Row) -> None:
         """A section; rows marked bad make the whole a finding."""
@@ -87,6 +89,8 @@ def deliver(report: Report) -> int:
         _print(text)
     else:
         files.write(settings.output, text)
+    if report.status is not None:
+        return report.status
     return 1 if report.finding else 0
 
 

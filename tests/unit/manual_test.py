@@ -19,6 +19,7 @@ from pam_mktemp_py.cli.main import COMMANDS, group
 from pam_mktemp_py.cli.settings import Settings
 from pam_mktemp_py.config.keys import KEYS
 from pam_mktemp_py.config.model import Config
+from pam_mktemp_py.detect.model import CLASSES
 from pam_mktemp_py.doctor.catalogue import FINDINGS
 from pam_mktemp_py.messages import MESSAGES
 
@@ -137,6 +138,7 @@ def test_exit_statuses_are_told(built: Path) -> None:
     ("pam_mktemp.toml.5", "KEYS", [key.name for key in KEYS]),
     ("pam_mktemp_py.8", "MESSAGES", sorted(MESSAGES)),
     ("pam-mktemp.1", "FINDINGS", sorted(FINDINGS)),
+    ("pam-mktemp.1", "CLASSES", sorted(CLASSES)),
 ])
 def test_tables_are_whole(built: Path, page: str, heading: str, names: list[str]) -> None:
     assert tags(section(built, page, heading)) == names
