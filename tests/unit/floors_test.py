@@ -16,7 +16,7 @@ PACKAGE = TOP / "pam_mktemp_py"
 FLOORS = {
     "cli": 5, "__main__": 5,
     "planner": 4, "doctor": 4, "rollout": 4, "prove": 4, "report": 4,
-    "detect": 3, "remedies": 3, "observe": 3, "lifecycle": 3,
+    "detect": 3, "remedies": 3, "observe": 3, "lifecycle": 3, "scan": 3,
     "directory": 2, "namespace": 2, "pamstack": 2, "sessions": 2, "tracer": 2,
     "config": 1, "policy": 1, "plan": 1, "strace": 1,
     "linux": 0, "errors": 0, "paths": 0, "percent": 0, "log": 0, "messages": 0, "__init__": 0,
