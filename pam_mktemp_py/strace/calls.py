@@ -108,8 +108,10 @@ PLACES = frozenset((
     "chdir", "fchdir", "getcwd", "chroot", "pivot_root", "unshare", "setns", "mount", "umount", "umount2", "oldumount",
     "move_mount", "execve", "execveat",
 ))
+# Which argument is the effective user id that is set.
+USERS = {"setuid": 0, "setuid32": 0, "setreuid": 1, "setreuid32": 1, "setresuid": 1, "setresuid32": 1}
 # These change what later names mean, or are otherwise needed to follow the processes.
-CHANGES = PLACES | CLONES | MAKE_SOCKETS | frozenset((
+CHANGES = frozenset(USERS) | PLACES | CLONES | MAKE_SOCKETS | frozenset((
     "rename", "renameat", "renameat2", "umask", "open_tree", "fsmount", "io_uring_setup", "access", "faccessat",
     "faccessat2",
 ))

@@ -34,6 +34,7 @@ class Process:
     program: str = ""  # the path that was executed last, absolute where that can be known; "" before any execve is seen
     argv: tuple[str, ...] = ()  # of that execve, as far as strace wrote it: words that it cut end in "..."
     secure: bool = False  # ld.so looked at /etc/suid-debug: it was started with AT_SECURE (ld.so(8))
+    uid: int | None = None  # effective, as setuid(2) and its like set it in the log; None: they did not
     status: int | None = None  # exit status, or minus the signal; None while it runs
     started: int = 0  # line number of that execve, or of the first line
     images: list[str] = field(default_factory=list)  # programs that it was before, the last 8

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pam_mktemp_py.strace import arguments
+from pam_mktemp_py.strace import arguments, calls
 from pam_mktemp_py.strace.lexer import Call, parts
 from pam_mktemp_py.strace.mounts import View
 from pam_mktemp_py.strace.notes import Notes
@@ -32,6 +32,7 @@ class State:
             "move_mount": self._move_mount, "open_tree": self._open_tree, "fsmount": self._fsmount,
             "io_uring_setup": self._io_uring_setup, "socket": self._socket, "accept": self._socket,
             "accept4": self._socket, "rename": self._rename, "renameat": self._rename, "renameat2": self._rename,
+            **dict.fromkeys(calls.USERS, self._user),
         }
 
     def apply(self, call: Call, task: Task, line: int, text: str) -> None:
@@ -181,6 +182,12 @@ class State:
 
     def _io_uring_setup(self, call: Call, task: Task) -> None:
         self.uring = True
+
+    def _user(self, call: Call, task: Task) -> None:
+        """setuid(2), setreuid(2), setresuid(2): the effective one, if it is set."""
+        found = call.args[calls.USERS[call.name]] if len(call.args) > calls.USERS[call.name] else ""
+        if found.isdecimal():
+            task.process.uid = int(found[:10])
 
     def _socket(self, call: Call, task: Task) -> None:
         task.sockets.pop("fd " + call.value, None)

@@ -136,7 +136,7 @@ class Tasks:
         view = parent.view.copy() if "CLONE_NEWNS" in flags else parent.view
         thread = "CLONE_THREAD" in flags
         old = parent.process
-        process = old if thread else Process(pid, old, old.program, old.argv, old.secure, started=line)
+        process = old if thread else Process(pid, old, old.program, old.argv, old.secure, old.uid, started=line)
         sockets = parent.sockets if thread or "CLONE_FILES" in flags else dict(parent.sockets)
         task = Task(pid, str(pid), process, places, view, sockets, True, parent.depth + (not thread))
         task.renumbered = parent.renumbered or parent.renumbers or "CLONE_NEWPID" in flags

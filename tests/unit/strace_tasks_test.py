@@ -228,3 +228,15 @@ def test_generations_are_forgotten() -> None:
     while process is not None:
         depth, process = depth + 1, process.parent
     assert 100 < depth < 300
+
+
+@pytest.mark.parametrize(("calls", "uid"), [
+    ([], None), (["1 setuid(42) = 0"], 42), (["1 setreuid(-1, 42) = 0"], 42), (["1 setresuid(1, 42, 3) = 0"], 42),
+    (["1 setresuid(1, -1, 3) = 0"], None), (["1 setuid(42) = -1 EPERM (Operation not permitted)"], None),
+    (["1 setuid(42) = 0", "1 setresuid(-1, 0, -1) = 0"], 0),
+])
+def test_whose_a_process_is(calls: list[str], uid: int | None) -> None:
+    """A child has its parent's, and what one of them sets is its own."""
+    _, found = read(*calls, "1 fork() = 2", '1 mkdir("/tmp/a", 0700) = 0', '2 mkdir("/tmp/b", 0700) = 0',
+                    "2 setuid(7) = 0", '1 mkdir("/tmp/c", 0700) = 0')
+    assert [event.process.uid for event in found] == [uid, 7, uid]
