@@ -40,7 +40,7 @@ from pam_mktemp_py.cli.detect_sources import Wanted
 from pam_mktemp_py.cli.detect_traces import Traced, line
 from pam_mktemp_py.cli.report import Report
 from pam_mktemp_py.cli.settings import Settings
-from pam_mktemp_py.detect.advice import drop_in
+from pam_mktemp_py.detect.advice import drop_in, is_unit
 from pam_mktemp_py.detect.judge import judged
 from pam_mktemp_py.detect.sarif import sarif as as_sarif
 
@@ -106,14 +106,14 @@ def command(settings: Settings, command: tuple[str, ...], user: str | None, tmpd
     be traced; with --exit-status=command that of COMMAND.
     """
     wanted = Wanted(command, user, tmpdir, timeout, runs, keep, pids, trace, watch, wrapper, all_calls)
-    _check(wanted, exit_status)
+    _check(wanted, exit_status, unit)
     if sarif is not None:
         files.check(sarif)
     traces, context = detect_sources.trace(wanted, settings)
     return _report(settings, wanted, traces, context, _How(sarif, unit or "", exit_status))
 
 
-def _check(wanted: Wanted, exit_status: str) -> None:
+def _check(wanted: Wanted, exit_status: str, unit: str | None) -> None:
     """Raise UsageError for what does not go together."""
     sources = [bool(wanted.command), bool(wanted.pids), wanted.trace is not None]
     if sum(sources) != 1:
@@ -125,6 +125,8 @@ def _check(wanted: Wanted, exit_status: str) -> None:
         raise click.UsageError("--trace needs --tmpdir DIR: what TMPDIR was when the log was recorded")
     if wanted.trace is not None and (wanted.keep or wanted.timeout or wanted.all_calls):
         raise click.UsageError("--keep, --timeout and --all-calls are for what is traced now, not for --trace")
+    if unit is not None and not is_unit(unit):
+        raise click.BadParameter(f"{unit!r} is no name of a service", param_hint="--unit")
     for folder in (*wanted.watch, *([wanted.tmpdir] if wanted.tmpdir else [])):
         if not folder.startswith("/"):
             raise click.BadParameter(f"{folder!r} is no absolute path", param_hint="--watch and --tmpdir")

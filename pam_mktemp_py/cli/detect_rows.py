@@ -1,6 +1,7 @@
 """The data and the table of `pam-mktemp detect`."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pam_mktemp_py.cli.detect_traces import Traced
@@ -16,8 +17,10 @@ _CLASS = max(map(len, model.CLASSES))
 _DANGER = max(map(len, model.DANGERS))
 _VERDICT = len(model.HARDCODES)
 _EVIDENCE = 3  # lines of a dangerous finding without --verbose
+_ENDS = 4  # programs of a long chain, at either end
 _WHAT = 48  # characters of a name; a longer one pushes its row to the right
 _CALL = 100  # characters of a call
+_LONGEST = 120  # characters of a name in a row: it may have 4,095, and --json has them all
 
 
 def data(verdict: Verdict, traced: list[Traced]) -> dict[str, Any]:
@@ -63,7 +66,7 @@ def add_all(report: Report, verdict: Verdict, traced: list[Traced], unit: str) -
     _table(report, verdict)
     for number, finding in enumerate(_faults(verdict), 1):
         if verbose or finding.danger in model.DANGERS[:3]:
-            report.add(f"{number}. {finding.program}: {finding.path}", *_details(finding, verbose))
+            report.add(f"{number}. {_cut(finding.program)}: {_cut(finding.path)}", *_details(finding, verbose))
     _told(report, verdict, verbose)
     _unread(report, traced)
     text = drop_in(unit, verdict.findings) if unit else ""
@@ -87,7 +90,7 @@ def _table(report: Report, verdict: Verdict) -> None:
     rows = []
     for finding in faults:
         word = programs[finding.program].verdict
-        cells = f"{word:{_VERDICT}}  {finding.path:{what}}  {finding.kind:{_CLASS}}  {finding.danger}"
+        cells = f"{word:{_VERDICT}}  {_cut(finding.path):{what}}  {finding.kind:{_CLASS}}  {finding.danger}"
         rows.append(Row(f"{_short(finding.program):{width}}", cells, "", "bad" if finding.rank >= 10 else ""))
         rows.append(Row("", f"{'':{_VERDICT}}  -> {finding.advice}"))
     rows += [Row(f"{_short(each.program):{width}}", each.verdict, "", _MARKS[each.verdict])
@@ -111,11 +114,21 @@ def _short(program: str) -> str:
     return program if len(program) <= 32 else "..." + program[-29:]
 
 
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+
+
+def _chain(programs: Sequence[str]) -> str:
+    """The programs that led to this one; of many, the first and the last few."""
+    names = [_cut(each) for each in programs]
+    return " > ".join(names if len(names) <= 2 * _ENDS else [*names[:_ENDS], "...", *names[-_ENDS:]])
+
+
 def _details(finding: Finding, verbose: bool) -> list[Row]:
     rows = [Row("why", finding.why, " ".join(finding.cwe), "bad" if finding.rank >= 30 else "")]
-    rows.append(Row("started by", " > ".join(finding.chain)))
+    rows.append(Row("started by", _chain(finding.chain)))
     if finding.example != finding.path:
-        rows.append(Row("as", finding.example, f"{finding.count} names" if finding.count > 1 else ""))
+        rows.append(Row("as", _cut(finding.example), f"{finding.count} names" if finding.count > 1 else ""))
     if finding.left:
         rows.append(Row("left behind", f"{finding.left} of {finding.count}"))
     shown = finding.evidence if verbose else finding.evidence[:_EVIDENCE]
@@ -129,13 +142,24 @@ def _told(report: Report, verdict: Verdict, verbose: bool) -> None:
     told = [each for each in verdict.findings if each.kind in model.TOLD]
     shown = [each for each in told if verbose or each.kind != model.LOOK_ONLY]
     if shown:
-        report.add("Not counted", *(Row(_short(each.program), f"{each.path}  {each.kind}", each.why)
+        report.add("Not counted", *(Row(_short(each.program), f"{_cut(each.path)}  {each.kind}", each.why)
                                     for each in shown))
+
+
+def _ended(run: dict[str, Any]) -> str:
+    """How a run ended that may have stopped before it did what it is there for; "" for a good end."""
+    if run.get("timed_out"):
+        return "the command ran out of time"
+    if run.get("signal"):
+        return f"the command was ended by signal {run['signal']}"
+    return f"the command ended with status {run['status']}" if run.get("status") else ""
 
 
 def _unread(report: Report, traced: list[Traced]) -> None:
     rows = []
     for trace in traced:
+        if ended := _ended(trace.run):
+            rows.append(Row("run", ended, "what it would have done then is not known", "unknown"))
         if trace.cut:
             rows.append(Row("cut", "the last line is not whole", "the disk was full, or the log was copied too early",
                             "unknown"))

@@ -24,7 +24,6 @@ from pam_mktemp_py.tracer.recorded import Log
 from pam_mktemp_py.tracer.request import Outcome, Progress, Request
 from pam_mktemp_py.tracer.run import run
 
-LONGEST_TMPDIR = 45  # bytes: Chromium and Ray fail beyond, and sun_path has 108
 _QUIET = 5.0  # s before progress is shown
 
 

@@ -1,4 +1,4 @@
-"""What `pam-mktemp detect` traces: a command, processes that run already, or a log that was recorded before."""
+"""One log of strace's, read and judged: what `pam-mktemp detect` keeps of it."""
 from __future__ import annotations
 
 import os

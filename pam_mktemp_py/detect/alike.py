@@ -10,26 +10,28 @@ from pam_mktemp_py.detect.model import FIXED, RANDOM
 _LETTERS = 6  # of mkstemp(3)
 _LEAST = 3  # names of one shape, of which none looks random
 _MARK = "<random>"
+_MOST = 300  # names of one program in one directory that are compared each with each other
 
 
 def renamed(counted: Iterable[Facts], certain: Set[str] = frozenset()) -> None:
     """Give all that one template made the same path; `certain` are real names that are known to be fixed."""
-    folders: dict[tuple[str, str], list[Facts]] = {}
+    folders: dict[tuple[str, str, str], list[Facts]] = {}
     for facts in counted:
         if facts.example not in certain:
-            folders.setdefault((facts.program, facts.path.rpartition("/")[0]), []).append(facts)
+            folders.setdefault((facts.program, facts.path.rpartition("/")[0], facts.excuse), []).append(facts)
     for group in folders.values():
-        if len(group) > 1:
+        if 1 < len(group) <= _MOST:
             _narrow(group)
             _fit(group)
+        if len(group) > 1:
             _shape(group)
 
 
 def summed(counted: Iterable[Facts]) -> list[Facts]:
-    """The same counters, those of one program and path added up."""
-    found: dict[tuple[str, str], Facts] = {}
+    """The same counters, those of one program and path added up, what has an excuse apart."""
+    found: dict[tuple[str, str, str], Facts] = {}
     for facts in counted:
-        first = found.setdefault((facts.program, facts.path), facts)
+        first = found.setdefault((facts.program, facts.path, facts.excuse), facts)
         if first is not facts:
             first.add(facts)
     return list(found.values())

@@ -9,11 +9,11 @@ from pam_mktemp_py.detect.known import Known, known
 def classify(facts: Facts) -> str:
     """One of model.CLASSES."""
     row = known(facts.program, facts.path)
-    if facts.own_mount:
+    if facts.excuse == model.ALREADY_PRIVATE:
         return model.ALREADY_PRIVATE
     if facts.abstract or not facts.active:
         return model.LOOK_ONLY
-    if facts.requested:
+    if facts.excuse == model.USER_REQUESTED:
         return model.USER_REQUESTED if facts.changed else model.LOOK_ONLY
     if row is not None and row.kind == model.SHARED_IPC:
         return model.SHARED_IPC
@@ -38,4 +38,5 @@ def _blamed(facts: Facts, row: Known | None) -> str:
 
 def _only_anonymous(facts: Facts) -> bool:
     return bool(facts.anonymous) and not (facts.made or facts.unsafe or facts.nofollow or facts.directories
-                                          or facts.bound or facts.connected or facts.followed or facts.hindered)
+                                          or facts.bound or facts.connected or facts.followed or facts.hindered
+                                          or facts.altered or facts.removed or facts.executed or facts.searched)

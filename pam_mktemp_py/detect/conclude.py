@@ -12,6 +12,7 @@ from pam_mktemp_py.detect.model import Evidence, Finding, ProgramVerdict, Verdic
 
 _HARMLESS = frozenset({model.LOOK_ONLY, model.ALREADY_PRIVATE})
 _SHARED_IPC_AT_MOST = 19  # its directory is root's or must be, and nobody can move it
+_NOT_IPC = ("unsafe", "executed", "searched")  # a socket is not opened: what has a socket's name is none
 
 
 def finding(facts: Facts) -> Finding:
@@ -19,10 +20,11 @@ def finding(facts: Facts) -> Finding:
     kind = classify(facts)
     level, rank, cwe, why = danger(facts)
     if kind in _HARMLESS:
-        level, rank, cwe = ("none" if kind == model.ALREADY_PRIVATE or not cwe else level), min(rank, 12), cwe
+        level, rank = "low" if cwe else "none", min(rank, 12)
     if kind == model.ALREADY_PRIVATE:
-        rank, cwe, why = 0, (), "it lies in a mount of its own"
-    elif kind == model.SHARED_IPC and rank > _SHARED_IPC_AT_MOST:
+        level, rank, cwe, why = "none", 0, (), "it lies in a mount of its own"
+    elif kind == model.SHARED_IPC and rank > _SHARED_IPC_AT_MOST and not any(
+            getattr(facts, counter) for counter in _NOT_IPC):
         level, rank = "low", _SHARED_IPC_AT_MOST
     elif kind == model.UNUSABLE and not facts.names:
         level, rank, cwe, why = "none", 3, (), "the directory that TMPDIR names was refused to it"

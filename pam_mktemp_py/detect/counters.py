@@ -14,15 +14,17 @@ from pam_mktemp_py.strace.events import Event, Process
 TMPDIR = "$TMPDIR"  # the path of findings about the private directory itself
 _FINDINGS = 5000
 _PER_DIRECTORY = 8  # further names of one program in one directory are told together
-_GENERATIONS = 1000
+_GENERATIONS = 64  # of ancestors: a chain may be as long as the log
 _REMEMBERED = 10_000
+_PROGRAMS = 5000
+_OTHERS = "(further programs)"
 
 
 class Counters:
     """`facts` are those with a place among the findings; `programs` what each made in its own directory."""
 
     def __init__(self, context: Context, pids: Set[int]) -> None:
-        self.facts: dict[tuple[str, str], Facts] = {}
+        self.facts: dict[tuple[str, str, str], Facts] = {}
         self.programs: dict[str, ProgramVerdict] = {}
         self.dropped = 0
         self.requested = Requested(context)
@@ -31,56 +33,79 @@ class Counters:
         self._secure = lru_cache(maxsize=4096)(context.secure)
         self._below: dict[tuple[str, str], set[str]] = {}
         self._refused: set[Process] = set()
+        self._last: tuple[object, ...] = ()
+        self._who = Identity(set(), pids, context.uids, context.users, context.now)
+        self._lost = False
 
     def of(self, event: Event, path: str, top: str, made: bool, prefix: str = "") -> Facts:
         """The counters of the event's program and of `path`, below `top`; `made`: exclusively, so that it is new."""
         process = event.process
         program = name_of(process)
-        near = {pid for each in line(process) for pid in (each.pid, *each.pids)}
-        who = Identity(near, self._pids, self._context.uids, self._context.users, self._context.now)
+        self._look_up(process)
         normal, name = path, model.FIXED
         if path != top:
-            normal, name = normalised(path, top, who, _made(event) if made else USED)
-        normal = prefix + self._together(program, normal, top)
-        facts = self._placed(Facts(program, normal, name, chain(process), path))
-        self._stamp(facts, event, path, top)
+            normal, name = normalised(path, top, self._who, _made(event) if made else USED)
+        excuse = self._excuse(event, path, top)
+        normal = prefix + self._together(program, normal, top, excuse)
+        facts = self._placed(process, normal, name, path, excuse)
+        self._stamp(facts, event)
         return facts
 
-    def _placed(self, new: Facts) -> Facts:
-        """The counters that are there for the same program and name; else `new`, with a place if there is one."""
-        key = (new.program, new.path)
+    def _placed(self, process: Process, normal: str, name: str, path: str, excuse: str = "") -> Facts:
+        """The counters that are there for the same program and name; else new ones, with a place if there is one."""
+        program = name_of(process)
+        key = (program, normal, excuse)
         facts = self.facts.get(key)
         if facts is not None:
             return facts
-        if len(self.facts) < _FINDINGS:
-            self.facts[key] = new
-        else:
+        if len(self.facts) >= _FINDINGS:
             self.dropped += 1
+            return Facts(program, normal, name, (), path, excuse)  # counted by nobody
+        new = self.facts[key] = Facts(program, normal, name, chain(process), path, excuse)
         return new
 
-    def _together(self, program: str, normal: str, top: str) -> str:
+    def _look_up(self, process: Process) -> None:
+        """What depends on a process's ancestors, which is the same for most events in a row."""
+        parent = process.parent
+        now = (process, process.program, process.secure, len(process.pids), parent, parent and parent.program)
+        if now != self._last:
+            ancestors = line(process)
+            self._last = now
+            self._who = self._who._replace(near={pid for each in ancestors for pid in (each.pid, *each.pids)})
+            self._lost = any(self._stripped(each) for each in ancestors)
+
+    def _together(self, program: str, normal: str, top: str, excuse: str) -> str:
         """`normal`, or DIRECTORY/* where this program has many names in one directory."""
-        if (program, normal) in self.facts or normal == top:
+        if (program, normal, excuse) in self.facts or normal == top:
             return normal
         folder = top + "/" + normal[len(top) + 1:].partition("/")[0]
         if folder == normal:
             return normal
+        if len(self.facts) >= _FINDINGS:  # no place for it in any case
+            return folder + "/*"
         names = self._below.setdefault((program, folder), set())
         if len(names) >= _PER_DIRECTORY and normal not in names:
             return folder + "/*"
         names.add(normal)
         return normal
 
-    def _stamp(self, facts: Facts, event: Event, path: str, top: str) -> None:
+    def _excuse(self, event: Event, path: str, top: str) -> str:
+        if event.private or top in self._context.private:
+            return model.ALREADY_PRIVATE
+        return model.USER_REQUESTED if self.requested(event, path, top) else ""
+
+    def _stamp(self, facts: Facts, event: Event) -> None:
         process = event.process
-        facts.own_mount += event.private or top in self._context.private
         facts.abstract += event.abstract
-        facts.requested += self.requested(event, path, top)
         if process.secure or self._secure(process.program):
             facts.secure += 1
-        elif any(self._stripped(each) for each in line(process)):
+        elif self._lost:
             facts.stripped += 1
-        facts.unusable += process in self._refused
+        facts.unusable += process in self._refused or self._foreign(process)
+
+    def _foreign(self, process: Process) -> bool:
+        """Whether it has become an account that the private directory is closed to."""
+        return process.uid not in (None, 0, *self._context.uids) and bool(self._context.uids)
 
     def _stripped(self, process: Process) -> bool:
         return process.secure or any(self._secure(image) for image in (process.program, *process.images))
@@ -88,13 +113,15 @@ class Counters:
     def program(self, process: Process) -> ProgramVerdict:
         """What is known of a process's program."""
         name = name_of(process)
+        if name not in self.programs and len(self.programs) >= _PROGRAMS:
+            name = _OTHERS
         return self.programs.setdefault(name, ProgramVerdict(name, model.NONE))
 
     def refused(self, event: Event) -> None:
         """The process cannot use the directory that TMPDIR names, and may turn to a shared one, or fail."""
         if len(self._refused) < _REMEMBERED:
             self._refused.add(event.process)
-        facts = self._placed(Facts(name_of(event.process), TMPDIR, model.FIXED, chain(event.process), event.path))
+        facts = self._placed(event.process, TMPDIR, model.FIXED, event.path)
         facts.unusable += 1
         facts.hindered += 1
         facts.note(event, 5)

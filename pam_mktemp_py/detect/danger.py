@@ -39,22 +39,30 @@ _ALWAYS: tuple[_Way, ...] = (
 )
 _GUESSED: tuple[_Way, ...] = (
     (("read",), Danger("low", 12, (377,), "reads {}: another user can put it there")),
+    (("removed",), Danger("low", 14, (377,), "removes {}, whoever made it")),
     (("connected",), Danger("low", 18, (), "connects to {}, and looked at its owner")),
     (("made", "hindered"), Danger("low", 20, (377,), "{}, made exclusively: whoever takes it first stops the program")),
     (("directories", "there"), Danger("medium", 30, (379,), "a directory of {}: whoever makes it first owns what is "
                                                             "in it")),
     (("bound",), Danger("medium", 32, (377,), "a socket of {}: whoever binds it first answers the clients")),
     (("unasked",), Danger("medium", 40, (283,), "connects to {} without looking at who owns it")),
+    (("altered",), Danger("medium", 41, (377,), "changes {} though it may be another user's")),
     (("nofollow",), Danger("medium", 42, (377,), "opens {} for writing though it may be another user's")),
+    (("searched",), Danger("high", 54, (426,), "looks for code at {}, where another user can put some")),
     (("executed",), Danger("high", 55, (426,), "runs {}, which another user can put there")),
     (("followed",), Danger("high", 58, (59, 377), "changes {} through whatever link stands there")),
     (("unsafe",), Danger("high", 60, (59, 377), "opens {} for writing, without O_EXCL and O_NOFOLLOW: a link planted "
                                                 "there decides what is overwritten")),
 )
 _RANDOM: tuple[_Way, ...] = (
-    (("active",), Danger("low", 10, (), "{}, made exclusively: in the shared directory, but safe from others")),
+    (("active",), Danger("low", 9, (), "uses {}")),
+    (("made", "directories", "bound", "reopened"), Danger(
+        "low", 10, (), "{}, made exclusively: in the shared directory, but safe from others")),
     (("read",), Danger("low", 11, (), "reads {}")),
     (("unsafe", "nofollow", "followed"), Danger("low", 15, (377,), "{}, but opened without O_EXCL")),
+    (("doubtful",), Danger("medium", 35, (377,), "what looks like {} (--runs 2 makes it sure), opened without O_EXCL: "
+                                                 "if it is fixed, a link planted there is followed")),
+    (("executed",), Danger("medium", 40, (426,), "runs {}, which was not made here")),
 )
 _NAMES = {"fixed": "a fixed name", "pid": "a name with a process id, which can be guessed",
           "uid": "a name with a user id, which everybody knows", "user": "a name with a user name",

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 
+from pam_mktemp_py.detect.code import is_code
 from pam_mktemp_py.detect.model import Evidence
 from pam_mktemp_py.strace import events
 from pam_mktemp_py.strace.events import Event
@@ -16,6 +17,10 @@ MAKES = frozenset({events.MAKE_DIRECTORY, events.MAKE_NODE, events.BIND, events.
 # Something stood in the way: the program would have made or written it.
 HINDERED = frozenset({"EEXIST", "EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EISDIR", "ELOOP", "EADDRINUSE",
                       "ETXTBSY", "ENXIO"})
+_BY_DESCRIPTOR = frozenset({"fchmod", "fchown", "fchown32"})
+_THE_LINK_ITSELF = frozenset({"lchown", "lchown32", "lsetxattr", "lremovexattr"})
+_ALTERS = frozenset({"utime", "utimes", "futimesat", "utimensat", "utimensat_time64", "setxattr", "lsetxattr",
+                     "removexattr", "lremovexattr", "setxattrat", "removexattrat", "file_setattr"})
 
 
 def writes(event: Event) -> bool:
@@ -30,12 +35,20 @@ def exclusive(event: Event) -> bool:
     return event.act in MAKES
 
 
+def follows(event: Event) -> bool:
+    """Whether a change goes through a link that stands at the name; by descriptor it is the file that was opened."""
+    return event.call not in _BY_DESCRIPTOR | _THE_LINK_ITSELF and event.flags.isdisjoint(
+        ("AT_SYMLINK_NOFOLLOW", "AT_EMPTY_PATH"))
+
+
 @dataclass(slots=True)
 class Facts:
     """Counters of one program and one normalised name.
 
     `names` are real ones; of these `shield` lie in a directory that was made here and that others cannot write to,
-    `sealed` in one that they cannot enter. `mode`: the worst permissions of others that any of them had.
+    `sealed` in one that they cannot enter. `mode`: the worst permissions of others that any of them had. `excuse`:
+    USER_REQUESTED or ALREADY_PRIVATE if all of them are, and "": one that is none is counted apart, lest a typed
+    name or a sandbox excuse what is done elsewhere. `certain`: several runs have shown that the name varies.
     """
 
     program: str
@@ -43,6 +56,8 @@ class Facts:
     name: str
     chain: tuple[str, ...]
     example: str
+    excuse: str = ""
+    certain: bool = False
     calls: dict[str, int] = field(default_factory=dict)
     names: int = 0
     left: int = 0
@@ -60,38 +75,47 @@ class Facts:
     read: int = 0
     looked: int = 0
     executed: int = 0
+    searched: int = 0
     followed: int = 0
+    altered: int = 0
+    removed: int = 0
     mode: int = 0
     opened_up: int = 0
     shield: int = 0
     sealed: int = 0
-    requested: int = 0
     secure: int = 0
     stripped: int = 0
     unusable: int = 0
-    own_mount: int = 0
     abstract: int = 0
     evidence: list[tuple[int, Evidence]] = field(default_factory=list)
 
     @property
     def active(self) -> bool:
         """Whether anything was made, written, changed, connected to or run, or would have been."""
-        return bool(self.executed or self.changed)
+        return bool(self.executed or self.searched or self.changed)
 
     @property
     def changed(self) -> bool:
         """The same without what was only run."""
         return bool(self.made or self.reopened or self.unsafe or self.nofollow or self.hindered or self.anonymous
-                    or self.directories or self.there or self.bound or self.connected or self.followed)
+                    or self.directories or self.there or self.bound or self.connected or self.followed or self.altered
+                    or self.removed)
 
     @property
     def unasked(self) -> bool:
         """Whether it connected without having looked at whose socket that is."""
         return bool(self.connected and not self.asked)
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether it was opened as if nobody could guess it, and only its looks speak for that."""
+        return not self.certain and bool(self.unsafe or self.nofollow or self.followed)
+
     def note(self, event: Event, weight: int) -> None:
         """Keep the calls that say most, in the order of the log."""
         self.calls[event.call] = self.calls.get(event.call, 0) + 1
+        if len(self.evidence) == _EVIDENCE and weight <= min(each for each, _ in self.evidence):
+            return
         self.evidence.append((weight, Evidence(event.line, event.pid, event.process.program, event.text)))
         if len(self.evidence) > _EVIDENCE:
             self.evidence.remove(min(self.evidence, key=lambda each: (each[0], -each[1].line)))
@@ -103,6 +127,17 @@ class Facts:
         self.mode |= other.mode
         for call, count in other.calls.items():
             self.calls[call] = self.calls.get(call, 0) + count
+
+    def worsen(self, other: Facts) -> None:
+        """Take over what is worse in another run's counters of the same name."""
+        bare, open_ = (max(each.names - inside(each) for each in (self, other)) for inside in (
+            lambda each: each.shield, lambda each: each.sealed))
+        asked = min(self.asked, other.asked)
+        for name in _COUNTERS:
+            setattr(self, name, max(getattr(self, name), getattr(other, name)))
+        self.shield, self.sealed, self.asked = self.names - bare, self.names - open_, asked
+        self.mode |= other.mode
+        self.certain = self.certain or other.certain
 
     def look(self, event: Event) -> None:
         """Count an event that changes nothing, whatever its call could do elsewhere."""
@@ -120,6 +155,8 @@ _COUNTERS = [each.name for each in fields(Facts) if each.type == "int" and each.
 
 def _open(facts: Facts, event: Event, ours: bool) -> int:
     if not writes(event):
+        if not ours and is_code(event):
+            return _run(facts, event)
         if event.error or ours or "O_PATH" in event.flags or "O_DIRECTORY" in event.flags:
             return _look(facts, event, ours)
         facts.read += 1
@@ -180,15 +217,28 @@ def _change(facts: Facts, event: Event, ours: bool) -> int:
     if event.act == events.MODE and event.mode & (WRITABLE | READABLE):
         facts.mode |= event.mode & 0o7
         facts.opened_up += 1
-    # By descriptor it is the file that was opened, whoever renamed what meanwhile.
-    if not ours and not event.call.startswith("fch") and "AT_SYMLINK_NOFOLLOW" not in event.flags:
+    if not ours and follows(event):
         facts.followed += 1
+    elif not ours:
+        facts.altered += 1
     return 5
 
 
+def _alter(facts: Facts, event: Event, ours: bool) -> int:
+    return _change(facts, event, ours) if event.call in _ALTERS else _look(facts, event, ours)
+
+
 def _execute(facts: Facts, event: Event, ours: bool) -> int:
-    facts.executed += not event.error and not ours
-    return 5 if not ours else 1
+    return 1 if ours else _run(facts, event)
+
+
+def _run(facts: Facts, event: Event) -> int:
+    """Code of another's, or the lack of it at a place where another can put it (CWE-426)."""
+    if event.error not in ("", "ENOEXEC", "ENOENT"):
+        return _look(facts, event, False)
+    facts.searched += event.error == "ENOENT"
+    facts.executed += event.error != "ENOENT"  # ENOEXEC: a shell runs it then
+    return 5
 
 
 def _peer(facts: Facts, _event: Event, _ours: bool) -> int:
@@ -203,7 +253,8 @@ def _look(facts: Facts, event: Event, _ours: bool) -> int:
     return 0
 
 
-def _remove(_facts: Facts, _event: Event, _ours: bool) -> int:
+def _remove(facts: Facts, event: Event, ours: bool) -> int:
+    facts.removed += not ours and not event.error
     return 1
 
 
@@ -212,4 +263,5 @@ _TAKERS = {
     events.LINK: _make, events.SYMLINK: _make, events.MADE_BY_RENAME: _make, events.CONNECT: _connect,
     events.SEND: _connect, events.MODE: _change, events.OWNER: _change, events.TRUNCATE: _change,
     events.EXECUTE: _execute, events.PEER: _peer, events.REMOVE: _remove, events.RENAMED: _remove,
+    events.OTHER: _alter,
 }

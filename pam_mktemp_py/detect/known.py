@@ -50,6 +50,8 @@ _ROWS = (
     Known("wine.*", r"/\.wine-", USER_IPC, "no knob: a private mount of /tmp"),
     Known("", r"/codex-ipc(/|$)", USER_IPC, "no knob: a private mount of /tmp"),
     Known("", r"/vsch", USER_IPC, "no knob: a private mount of /tmp"),
+    Known("", r"^/dev/shm/sem\.", USER_IPC,
+          "no knob: sem_open(3) uses /dev/shm; a private mount of it around all that meet there"),
     Known("", r"/ray(/|$)", USER_IPC, "ray start --temp-dir=DIR, at most 45 bytes long"),
     # Files with a knob.
     Known("postgres|initdb|postmaster", r"^/dev/shm/", KNOB, "dynamic_shared_memory_type in postgresql.conf"),

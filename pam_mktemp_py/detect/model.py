@@ -103,7 +103,6 @@ class Finding:
     count: int  # how many real names
     left: int  # how many of them were still there at the end
     advice: str = ""
-    needs_bind: bool = False
 
 
 @dataclass

@@ -16,7 +16,8 @@ from pam_mktemp_py.detect.random_text import looks_random
 _DISPLAYS = re.compile(r"(\.t?X|/\.X11-unix/X|/server-)(\d+)(?=-lock$|\.xkm$|$)")
 _USERS = re.compile(r"(/tmux-|/emacs|/\.wine-|/krb5cc_|/pulse-|/screens/S-)(\d+)(?=/|_|$)")
 _NUMBER = re.compile(r"(?<!\d)\d+(?!\d)")
-_CHUNK = re.compile(r"[A-Za-z0-9]+")
+_DIGIT = re.compile(r"[0-9]")
+_CHUNK = re.compile(r"[A-Za-z0-9]{6,}")  # mkstemp(3) has six letters: less is not looked at
 _LONG_NUMBER = re.compile(r"([A-Za-z]*?)(?:\d{15}|\d{17,18}|\d{20,})")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 # Python's tempfile uses small letters, digits and _: where that is not certain, a digit among them is asked for.
@@ -57,9 +58,11 @@ def normalised(path: str, top: str, who: Identity, made: int = USED) -> tuple[st
     `made`: the more it was made as mkstemp(3) makes one, the less is needed to take a part of it for random,
     and the less a mistake costs.
     """
-    rest = _USERS.sub(r"\1<uid>", _DISPLAYS.sub(r"\1<display>", path[len(top):]))
+    rest = path[len(top):]
+    if _DIGIT.search(rest):
+        rest = _USERS.sub(r"\1<uid>", _DISPLAYS.sub(r"\1<display>", rest))
     rest = _PROBE.sub("/<random>", rest) if made == PYTHON else rest
-    rest = "/".join(_component(part, who, made) for part in rest.split("/"))
+    rest = "/".join([part and _component(part, who, made) for part in rest.split("/")])
     return top + rest, how(rest)
 
 
@@ -72,22 +75,27 @@ def how(normal: str) -> str:
 def _component(part: str, who: Identity, made: int) -> str:
     if "<" in part and _MARK.search(part):
         return part
-    part = _UUID.sub("<random>", part)
+    if part.count("-") >= 4:
+        part = _UUID.sub("<random>", part)
     found = (_PYTHON if made else _PYTHON_SURELY).search(part)
     found = found or (_PYTHON_PREFIXED.search(part) if made else None)
     if found:
         return part[:found.start()] + found[1] + "<random>"
-    for user in sorted(who.users, key=len, reverse=True):
-        part = re.sub(rf"(?<![A-Za-z0-9]){re.escape(user)}(?![A-Za-z0-9])", "<user>", part)
+    for user in who.users if len(who.users) < 2 else sorted(who.users, key=len, reverse=True):
+        if user in part:
+            part = re.sub(rf"(?<![A-Za-z0-9]){re.escape(user)}(?![A-Za-z0-9])", "<user>", part)
     if made and (found := _TEMPLATED.match(part)) and looks_random(found[2], True, made >= FRESH):
         part = found[1] + "<random>" + part[found.end():]
-    part = "".join(piece if mark else _CHUNK.sub(lambda found: _chunk(found[0], made), piece)
-                   for mark, piece in _pieces(part))
-    return _NUMBER.sub(lambda found: _number(found, part, who, made), part)
+    part = "".join([piece if mark else _CHUNK.sub(lambda found: _chunk(found[0], made), piece)
+                    for mark, piece in _pieces(part)])
+    return _NUMBER.sub(lambda found: _number(found, part, who, made), part) if _DIGIT.search(part) else part
 
 
 def _pieces(part: str) -> Iterator[tuple[bool, str]]:
     """What is a mark already, and what is not."""
+    if "<" not in part:
+        yield False, part
+        return
     at = 0
     for found in _MARK.finditer(part):
         yield False, part[at:found.start()]

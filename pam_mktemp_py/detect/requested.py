@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pam_mktemp_py.detect.model import Context
 from pam_mktemp_py.strace.events import Event, Process
@@ -16,10 +16,15 @@ _CUT = "..."  # how strace ends a word that it did not write out
 
 def _fills(path: str, template: str) -> bool:
     """Whether `path` is what mktemp(1) makes of a template that was named, /tmp/x.XXXXXX."""
-    if "XXX" not in template:
-        return False
     pieces = [re.escape(piece) for piece in re.split(r"X{3,}", template)]
     return re.fullmatch("[A-Za-z0-9_]+".join(pieces), path) is not None
+
+
+def _upwards(path: str) -> Iterator[str]:
+    """A path and all above it."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
 
 
 class Requested:
@@ -51,7 +56,8 @@ class Requested:
     def __call__(self, event: Event, path: str, top: str) -> bool:
         """Whether `path`, which the event uses, was asked for."""
         self.begin(event.process)
-        if self._wrapped(event.process) and (event.process is self._root or self._relative(event, path, top)):
+        process = event.process
+        if self._wrapped(process) and (self._is_wrapper(process) or self._relative(event, path, top)):
             return True
         return self._stands_there(event, path, top) or self._named(event.process, path)
 
@@ -62,18 +68,24 @@ class Requested:
         starts = [os.path.commonprefix([name, os.path.basename(word)]) for word in event.process.argv[1:]]
         return f'"{top}' not in event.text and any(len(start) >= _LEAST for start in starts)
 
+    def _is_wrapper(self, process: Process) -> bool:
+        """Still: a wrapper that ends in exec is what it started from then on."""
+        return process is self._root and not process.images
+
     def _wrapped(self, process: Process) -> bool:
         return self._context.wrapper and self._root in (process, process.parent)
 
     def _named(self, process: Process, path: str) -> bool:
         # The words of a child are its parent's, and those of what a script execs are the script's: only what was
-        # typed counts.
+        # typed counts. Nor is what `sh -c 'ls /tmp; exec tool'` execs asked for by the words of ls.
+        if not (self._typed or self._context.wrapper):
+            return False
         own = self._own(process.argv)
-        if process is self._root:
-            own = self._typed
+        if process is self._root and not process.images:
+            own = self._typed  # strace may have cut its own words
         elif not self._wrapped(process):
             own = own & self._typed
-        return any(path == each or path.startswith(each + "/") or _fills(path, each) for each in own)
+        return any(each in own for each in _upwards(path)) or any(_fills(path, each) for each in own if "XXX" in each)
 
     def _own(self, argv: Sequence[str]) -> frozenset[str]:
         key = tuple(argv)

@@ -11,16 +11,17 @@ from pam_mktemp_py.detect.facts import Facts
 from pam_mktemp_py.detect.model import RANDOM, ProgramVerdict, Verdict
 
 Counted = Sequence[Facts]
+_Key = tuple[str, str, str]  # program, path, excuse
 _LEAST = 3  # letters that differ
 
 
 def compared(runs: Sequence[Counted], programs: Sequence[dict[str, ProgramVerdict]], dropped: int) -> Verdict:
     """One verdict on all runs. `runs` has the counters of each, `programs` what each made in its own directory."""
     _settle(runs)
-    groups: dict[tuple[str, str], list[Facts]] = {}
+    groups: dict[_Key, list[Facts]] = {}
     for run in runs:
         for facts in summed(run):
-            groups.setdefault((facts.program, facts.path), []).append(facts)
+            groups.setdefault((facts.program, facts.path, facts.excuse), []).append(facts)
     _pair([key for key, group in groups.items() if len(group) < len(runs)], groups)
     whole: dict[str, ProgramVerdict] = {}
     for of_run in programs:
@@ -39,6 +40,7 @@ def _settle(runs: Sequence[Counted]) -> None:
         for facts in run:
             if (facts.program, facts.example) in same and facts.name == RANDOM and facts.names < 2:
                 facts.path, facts.name = facts.example, model.FIXED
+            facts.certain = facts.name == RANDOM
     renamed([facts for run in runs for facts in run], {example for _, example in same})
 
 
@@ -46,25 +48,24 @@ def _joined(group: list[Facts]) -> Facts:
     """The counters of one name in several runs: the first one's, and the worst of the others'."""
     facts = group[0]
     for other in group[1:]:
-        facts.mode |= other.mode
-        facts.left = max(facts.left, other.left)
+        facts.worsen(other)
     return facts
 
 
-def _pair(keys: list[tuple[str, str]], groups: dict[tuple[str, str], list[Facts]]) -> None:
+def _pair(keys: list[_Key], groups: dict[_Key, list[Facts]]) -> None:
     """Names of one program that differ in one part alone, and were each seen in one run, are one that varies."""
-    waiting: dict[object, tuple[str, str]] = {}
+    waiting: dict[object, _Key] = {}
     for key in keys:
         facts = groups[key][0]
-        like = (facts.program, key[1].count("/"), tuple(sorted(facts.calls)), key[1].rpartition("/")[0])
+        like = (facts.program, facts.excuse, key[1].count("/"), tuple(sorted(facts.calls)), key[1].rpartition("/")[0])
         other = waiting.get(like)
         path = _varying(other[1], key[1]) if other is not None else None
         if other is None or path is None:
             waiting[like] = key
             continue
         joined = groups.pop(other) + groups.pop(key)
-        joined[0].path, joined[0].name = path, RANDOM
-        waiting[like] = (key[0], path)
+        joined[0].path, joined[0].name, joined[0].certain = path, RANDOM, True
+        waiting[like] = (key[0], path, key[2])
         groups.setdefault(waiting[like], []).extend(joined)
 
 

@@ -28,7 +28,7 @@ def sarif(verdict: Verdict, version: str, command: str, complete: bool) -> dict[
         "tool": {"driver": {
             "name": "pam-mktemp", "version": version, "rules": [_rule(kind, told) for kind in rules],
             "supportedTaxonomies": [{"name": "CWE", "index": 0}] if numbers else []}},
-        "invocations": [{"executionSuccessful": complete, "commandLine": command}],
+        "invocations": [{"executionSuccessful": complete, "commandLine": _plain(command)}],
         "columnKind": "unicodeCodePoints",
         "results": [_result(each, rules.index(each.kind), numbers) for each in told],
     }

@@ -175,6 +175,36 @@ def test_a_daemon_left_behind_does_not_hang_it(command: Command, script: Script)
     assert [each["program"] for each in one["left"]] == ["sleep"] and one["seconds"] < 60
 
 
+@pytest.mark.parametrize(("text", "words", "why"), [
+    ("exit 3", (), "status 3"), ("kill -TERM $$", (), "signal"),
+    ("exec sleep 300", ("--timeout", "0.5"), "out of time"),
+])
+def test_a_run_that_failed_is_no_proof(text: str, words: tuple[str, ...], why: str, command: Command,
+                                       script: Script) -> None:
+    shown = command("detect", *words, "--", script(text)).stdout
+    assert "Not in the verdict" in shown and why in shown
+    assert "Not in the verdict" not in command("detect", "--", script("exit 0")).stdout
+
+
+@pytest.mark.parametrize("unit", ["a b", "x\n[Service]", "../x"])
+def test_a_unit_that_is_none(unit: str, command: Command) -> None:
+    result = command("detect", "--unit", unit, "--", "true")
+    assert result.exit_code == 2 and "--unit" in result.stderr
+
+
+def test_directories_above_tmpdir_are_not_the_commands(command: Command, script: Script) -> None:
+    document = command.json("detect", "--", script('mkdir -p "$TMPDIR/a/b"'))
+    assert document["verdict"] == "honours"
+
+
+def test_a_long_name_does_not_bury_the_rest(tmp_path: Path, command: Command) -> None:
+    log = tmp_path / "log"
+    log.write_text('7 execve("/usr/bin/x", ["x"], 0x7f /* 3 vars */) = 0\n'
+                   f'7 openat(AT_FDCWD</>, "/tmp/{"long " * 800}", O_WRONLY|O_CREAT, 0666) = 3\n')
+    shown = command("detect", "--trace", str(log), "--tmpdir", "/t").stdout
+    assert max(map(len, shown.splitlines())) < 250
+
+
 def test_a_time_limit(command: Command, script: Script) -> None:
     document = command.json("detect", "--timeout", "0.5", "--", script("exec sleep 300"))
     assert document["runs"][0]["timed_out"] and document["runs"][0]["seconds"] < 60

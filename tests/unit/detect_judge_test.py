@@ -53,7 +53,7 @@ CLASSES = [
     (opened("/tmp/fixed", "O_RDWR|O_CREAT|O_EXCL", mode=", 0600"), "hardcoded", "low"),
     (opened("/tmp/f-100", "O_RDWR|O_CREAT"), "hardcoded", "high"),
     (opened("/tmp/f.aB3dE9", "O_RDWR|O_CREAT|O_EXCL", mode=", 0600"), "hardcoded", "low"),
-    (opened("/tmp/f.aB3dE9", "O_RDWR|O_CREAT", mode=", 0600"), "hardcoded", "low"),
+    (opened("/tmp/f.aB3dE9", "O_RDWR|O_CREAT", mode=", 0600"), "hardcoded", "medium"),
     (opened("/tmp/fixed", WRITE, "-1 EACCES (Permission denied)"), "hardcoded", "high"),
     (opened("/tmp/fixed", WRITE, "-1 ENOENT (No such file or directory)"), "look-only", "none"),
     ('100 openat(AT_FDCWD</>, "/tmp", O_RDWR|O_EXCL|O_TMPFILE, 0600) = 3</tmp/#5>(deleted)\n', "anonymous", "none"),
@@ -143,7 +143,7 @@ def test_what_lies_in_a_directory_of_its_own_is_safe() -> None:
     wide = judge("100 umask(000) = 022\n" + made.replace("0700", "0777")
                  + opened("/tmp/d.aB3dE9/fixed", WRITE, mode=", 0600"))
     assert {each.path: each.danger for each in wide.findings} == {
-        "/tmp/d.<random>": "medium", "/tmp/d.<random>/fixed": "low"}
+        "/tmp/d.<random>": "medium", "/tmp/d.<random>/fixed": "medium"}
     there = judge('100 mkdir("/tmp/d", 0700) = -1 EEXIST (File exists)\n' + opened("/tmp/d/fixed", WRITE))
     assert {each.path: each.danger for each in there.findings} == {"/tmp/d": "medium", "/tmp/d/fixed": "high"}
 
@@ -243,3 +243,10 @@ def test_known_programs_have_their_own_advice(normal: str) -> None:
     log = execed(100, normal) + '100 mkdir("/tmp/xyz-1000", 0700) = 0\n'
     finding = only(judge(log))
     assert finding.kind == "user-ipc" and "private mount" not in finding.advice
+
+
+def test_who_has_become_another_account_cannot_use_the_directory() -> None:
+    log = forked(101) + "101 setresuid(42, 42, 42) = 0\n" + opened("/tmp/x", WRITE, pid=101)
+    assert only(judge(log)).kind == "unusable-tmpdir"
+    assert only(judge(log.replace("42", "1000"))).kind == "hardcoded"  # its own
+    assert only(judge(log.replace("42", "0"))).kind == "hardcoded"  # root can use all

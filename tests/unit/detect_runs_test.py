@@ -29,8 +29,9 @@ def test_names_of_two_runs(one: str, two: str, path: str, name: str) -> None:
 
 def test_what_looked_random_and_is_fixed_is_more_dangerous() -> None:
     log = opened("/tmp/f.aB3dE9", WRITE)
-    assert [each.danger for each in judged([counted(log)]).findings] == ["low"]
+    assert [each.danger for each in judged([counted(log)]).findings] == ["medium"]
     assert both(log, log) == [("/tmp/f.aB3dE9", "fixed", "high")]
+    assert both(log, opened("/tmp/f.Zq81mN", WRITE)) == [("/tmp/f.<random>", "random", "low")]
 
 
 def test_names_with_nothing_in_common_stay_apart() -> None:
@@ -47,3 +48,14 @@ def test_a_third_run_finds_the_pattern_of_two() -> None:
 def test_what_one_run_made_in_its_own_directory_counts() -> None:
     found = judged([counted(""), counted(opened("/tmp/.private/u1/tmp/x", WRITE))])
     assert found.verdict == "honours"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_worst_run_counts(order: int) -> None:
+    """What the first run makes safely, the second may only find there."""
+    safe, bad = opened("/tmp/x", EXCLUSIVE, mode=", 0600"), opened("/tmp/x", WRITE)
+    assert both(*[safe, bad][::order]) == [("/tmp/x", "fixed", "high")]
+    folder = '100 mkdir("/tmp/d", 0700) = {}\n' + opened("/tmp/d/x", WRITE)
+    logs = [folder.format(0), folder.format("-1 EEXIST (File exists)")]
+    assert ("/tmp/d/x", "fixed", "high") in both(*logs[::order])
+    assert ("/tmp/d/x", "fixed", "none") in both(logs[0], logs[0])
