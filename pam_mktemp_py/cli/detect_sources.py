@@ -24,6 +24,7 @@ from pam_mktemp_py.tracer.recorded import Log
 from pam_mktemp_py.tracer.request import Outcome, Progress, Request
 from pam_mktemp_py.tracer.run import run
 
+_COMM = 15  # characters of a process's name (proc(5), comm)
 _QUIET = 5.0  # s before progress is shown
 
 
@@ -129,6 +130,7 @@ def _once(wanted: Wanted, settings: Settings, user: Account | None, context: Con
         if target:
             keep.keep(request.log, target)
     _told(traced, outcome, seconds, private.left)
+    traced.unit = _daemon(outcome, traced)
     traced.notes += private.notes
     if not outcome.setuid_kept and traced.secure:
         traced.notes.append(f"{', '.join(traced.secure[:5])}: ran without setuid, setgid or capabilities, as under any "
@@ -160,6 +162,12 @@ def _told(traced: Traced, outcome: Outcome, seconds: float, left: list[str]) -> 
     traced.run = {name: found[name] for name in ("status", "signal", "timed_out", "filtered", "setuid_kept")} | {
         "seconds": round(seconds, 3), "left": [{"pid": pid, "program": name} for pid, name in outcome.left],
         "left_in_tmpdir": left}
+
+
+def _daemon(outcome: Outcome, traced: Traced) -> str:
+    """The service that a process left behind most likely is one of, if it was found to do something; else ""."""
+    found = {os.path.basename(facts.program)[:_COMM] for facts in traced.counted.facts}
+    return next((f"{name}.service" for _, name in outcome.left if name in found), "")
 
 
 def _progress(settings: Settings) -> Any:

@@ -205,6 +205,13 @@ def test_a_long_name_does_not_bury_the_rest(tmp_path: Path, command: Command) ->
     assert max(map(len, shown.splitlines())) < 250
 
 
+def test_a_daemon_is_offered_a_drop_in(command: Command, script: Script, shared: str) -> None:
+    daemon = script(f"echo >{shared}; sleep 300; true")
+    document = command.json("detect", "--", script(f"setsid {daemon} </dev/null >/dev/null 2>&1 &"), status=1)
+    assert document["unit"] == f"{os.path.basename(daemon)[:15]}.service"
+    assert "RuntimeDirectory=" in document["drop_in"] and shared in document["drop_in"]
+
+
 def test_a_time_limit(command: Command, script: Script) -> None:
     document = command.json("detect", "--timeout", "0.5", "--", script("exec sleep 300"))
     assert document["runs"][0]["timed_out"] and document["runs"][0]["seconds"] < 60

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import json
 import lzma
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +116,11 @@ def test_plain_and_gzip_and_standard_input_give_the_same(command: Command, tmp_p
     (tmp_path / "plain").write_bytes(text)
     (tmp_path / "packed").write_bytes(gzip.compress(text))  # known by what it is, not by its name
     wanted = judged(command, "tmux")["findings"]
+    words = [sys.executable, "-m", "pam_mktemp_py.cli.main", "--json", "detect", "--trace", "-", "--tmpdir", TMPDIR,
+             "--wrapper"]
+    environment = {**os.environ, "PYTHONPATH": str(TRACES.parents[1])}
+    done = subprocess.run(words, input=text, capture_output=True, env=environment)
+    assert json.loads(done.stdout)["findings"] == wanted, done.stderr
     for name in ("plain", "packed"):
         found = command.json("detect", "--trace", str(tmp_path / name), "--tmpdir", TMPDIR, "--wrapper", status=1)
         assert found["findings"] == wanted
