@@ -5,11 +5,16 @@ import errno
 import os
 import stat
 import time
+from itertools import islice
+from typing import NamedTuple
 
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # EBUSY, EXDEV: something is mounted there; EPERM: immutable, or another's in a sticky directory; EACCES: not ours;
-# ENOTEMPTY: such a one is inside; EROFS.
-_STAYS = frozenset((errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES, errno.ENOTEMPTY, errno.EROFS))
+# ENOTEMPTY: such a one is inside; EROFS; ENOTDIR, EISDIR, ELOOP, EEXIST: somebody laid another thing there meanwhile;
+# ENOSPC, EDQUOT: renaming needs room.
+_STAYS = frozenset((errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES, errno.ENOTEMPTY, errno.EROFS, errno.ENOTDIR,
+                    errno.EISDIR, errno.ELOOP, errno.EEXIST, errno.ENOSPC, errno.EDQUOT))
+_MOST = 10000  # names at once
 _WHOLE = 0o700
 
 
@@ -29,33 +34,61 @@ class _Names:
         return name.startswith(self._prefix)
 
 
-def empty(directory: int, seconds: float = 60.0) -> list[str]:
+def empty(directory: int, since: int = 0, seconds: float = 60.0) -> list[str]:
     """Remove everything in the open directory; the names of what is left, since it cannot be removed.
 
     Every folder is renamed to the top before it is emptied, so it may lie as deep as it likes; one on which something
-    is mounted cannot be renamed, and is never entered. It gives up after so many seconds: somebody may fill it
-    faster. OSError for what is not a matter of permission.
+    is mounted cannot be renamed, and is never entered. What was last changed before `since` (ns since the epoch)
+    stays: it came with a folder that was moved in, and its owner may have been no party to that. It gives up after so
+    many seconds: somebody may fill it faster. OSError for what is not a matter of permission.
     """
-    fresh, end = _Names(), time.monotonic() + seconds
+    work, end = _Work(directory, since, _Names()), time.monotonic() + seconds
     kept: set[str] = set()
-    while (names := set(os.listdir(directory))) - kept and time.monotonic() < end:
-        kept.update(name for name in names - kept if not _removed(directory, name, fresh))
-    return sorted(names)
+    freed = False
+    while time.monotonic() < end:
+        names = _some(directory, kept)
+        if not names and not (kept and freed):
+            break
+        if not names:  # what was freed may be what a full disk lacked
+            kept, freed = set(), False
+        for name in names:
+            if _removed(work, name):
+                freed = True
+            else:
+                kept.add(name)
+    return sorted(_some(directory, set()))
 
 
-def _removed(top: int, name: str, fresh: _Names) -> bool:
-    """Remove an entry of the top, after the folders in it were brought to the top; False if it has to stay."""
+class _Work(NamedTuple):
+    """The directory, what is older than its time there, and names for folders that are brought to it."""
+
+    top: int
+    since: int
+    fresh: _Names
+
+
+def _some(folder: int, but: set[str]) -> list[str]:
+    """Names in it, at most _MOST at once: there may be more than memory holds."""
+    with os.scandir(folder) as entries:
+        return list(islice((entry.name for entry in entries if entry.name not in but), _MOST))
+
+
+def _removed(work: _Work, name: str) -> bool:
+    """Bring an entry of the top further: remove it, or what is in it; False if it has to stay."""
+    top = work.top
     try:
-        moved = name if fresh.has(name) else fresh()
-        if moved != name and not _lifted(top, name, top, moved):
+        moved = name if work.fresh.has(name) else work.fresh()
+        if moved != name and not _lifted(work, top, name, moved):
             return True
         fd = _open(top, moved)
         try:
-            for inner in os.listdir(fd):
-                _lifted(fd, inner, top, fresh())
+            inside = _some(fd, set())
+            for inner in inside:
+                _lifted(work, fd, inner, work.fresh())
         finally:
             os.close(fd)
-        os.rmdir(moved, dir_fd=top)
+        if len(inside) < _MOST:
+            os.rmdir(moved, dir_fd=top)
     except FileNotFoundError:  # somebody was faster
         return True
     except OSError as error:
@@ -65,13 +98,16 @@ def _removed(top: int, name: str, fresh: _Names) -> bool:
     return True
 
 
-def _lifted(folder: int, name: str, top: int, moved: str) -> bool:
+def _lifted(work: _Work, folder: int, name: str, moved: str) -> bool:
     """Unlink what is no folder (False), or bring it to the top under a new name (True). OSError."""
-    if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+    found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if found.st_ctime_ns < work.since:
+        raise PermissionError(errno.EPERM, "it is older", name)
+    if not stat.S_ISDIR(found.st_mode):
         os.unlink(name, dir_fd=folder)
         return False
     _open_up(folder, name)
-    os.rename(name, moved, src_dir_fd=folder, dst_dir_fd=top)
+    os.rename(name, moved, src_dir_fd=folder, dst_dir_fd=work.top)
     return True
 
 

@@ -6,12 +6,12 @@ import select
 import signal
 
 PF_KTHREAD = 0x00200000  # linux/sched.h
-# ESRCH: it ended between open and read.
-GONE = (FileNotFoundError, ProcessLookupError)
+# ESRCH: it ended between open and read; EPERM: not ours to see (proc(5), hidepid=1).
+GONE = (FileNotFoundError, ProcessLookupError, PermissionError)
 
 
 def status(pid: int | str, proc: str = "/proc") -> dict[str, str] | None:
-    """The lines of /proc/PID/status by their names, values stripped; None if there is no such process."""
+    """The lines of /proc/PID/status by their names, values stripped; None if we see no such process."""
     try:
         with open(f"{proc}/{pid}/status", "rb") as file:
             text = file.read().decode("utf-8", "replace")
@@ -39,9 +39,25 @@ def traced_by(tracer: int, proc: str = "/proc") -> list[int]:
     found = []
     for name in os.listdir(proc):
         if name.isdigit() and (lines := status(name, proc)) is not None:
-            if lines.get("TracerPid") == str(tracer) and lines.get("State", "")[:1] not in ("Z", "X"):
+            if lines.get("TracerPid") == str(tracer) and not _is_dead(lines):
                 found.append(int(name))
     return sorted(found)
+
+
+def _is_dead(lines: dict[str, str]) -> bool:
+    # One whose first thread alone has ended is a zombie too, but runs on.
+    return lines.get("State", "")[:1] in ("Z", "X") and lines.get("Threads", "1") in ("0", "1")
+
+
+def is_orphan(pid: int, proc: str = "/proc") -> bool:
+    """Whether it lives with a seccomp filter, and nobody traces it."""
+    lines = status(pid, proc) or {}
+    return lines.get("Seccomp") == "2" and lines.get("TracerPid") == "0" and not _is_dead(lines)
+
+
+def is_stopped(pid: int, proc: str = "/proc") -> bool:
+    """Whether it is stopped by a signal, or for a moment by its tracer, which look alike in one that is traced."""
+    return (status(pid, proc) or {}).get("State", "")[:1] in ("T", "t")
 
 
 def program(pid: int, proc: str = "/proc") -> str:

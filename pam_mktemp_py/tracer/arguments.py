@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pam_mktemp_py.linux.accounts import Account
+from pam_mktemp_py.strace.calls import USERS
 
 # What opens, makes, names, removes or opens up a file, what a relative path depends on, and who starts whom.
 CALLS = (
@@ -11,7 +12,7 @@ CALLS = (
     "symlinkat", "rename", "renameat", "renameat2", "unlink", "unlinkat", "rmdir", "chmod", "fchmod", "fchmodat",
     "fchmodat2", "chown", "chown32", "lchown", "lchown32", "fchown", "fchown32", "fchownat", "truncate", "truncate64",
     "bind", "connect", "sendto", "getsockopt", "socketcall", "chdir", "fchdir", "chroot", "umask", "mount",
-    "move_mount", "umount2", "pivot_root", "unshare", "setns", "execve", "execveat", "clone", "clone3", "fork",
+    "move_mount", "umount2", "pivot_root", "unshare", "setns", *USERS, "execve", "execveat", "clone", "clone3", "fork",
     "vfork", "io_uring_setup",
 )
 # strace's class of calls that take a file's name, and the one of the socket calls that is left out for its cost.
@@ -39,9 +40,13 @@ def for_processes(strace: str, log: str, everything: bool, pids: Sequence[int]) 
 
 
 def as_account(setpriv: str, account: Account, groups: Sequence[int], command: Sequence[str]) -> list[str]:
-    """setpriv(1) for a command of the account, with these groups: as a login sets them, without asking NSS again."""
+    """setpriv(1) for a command of the account, with these groups: as a login sets them, without asking NSS again.
+
+    Inheritable capabilities of the caller's would be kept, and raise what files grant (capabilities(7)).
+    """
     supplementary = f"--groups={','.join(map(str, groups))}" if groups else "--clear-groups"
-    return [setpriv, f"--reuid={account.uid}", f"--regid={account.gid}", supplementary, "--", *command]
+    return [setpriv, f"--reuid={account.uid}", f"--regid={account.gid}", supplementary, "--inh-caps=-all", "--",
+            *command]
 
 
 def _common(log: str, everything: bool) -> list[str]:

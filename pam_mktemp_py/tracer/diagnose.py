@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from pam_mktemp_py.errors import TraceError
 from pam_mktemp_py.linux import tracing
@@ -65,6 +66,13 @@ def nothing_written(request_log: str, status: int) -> TraceError:
     found = os.statvfs(folder)
     if found.f_blocks and not found.f_bavail:
         return TraceError(request_log, "no space is left for the log", f"make room in {folder}")
-    if status < 0:
-        return TraceError("strace", f"signal {-status} ended it before the command started", "try again")
-    return denied("strace")
+    return killed(status, "the command started") if status < 0 else denied("strace")
+
+
+def killed(status: int, before: str = "all that it traced, and so was the command") -> TraceError:
+    """The error for a strace that ended with `status` (as Popen.returncode says it) before it should have."""
+    if status == -signal.SIGXFSZ:
+        return TraceError("strace", f"the log became longer than files may become here (ulimit -f), before {before}",
+                          "see ulimit -f, and raise it")
+    how = f"signal {-status} ended it" if status < 0 else f"it gave up ({status})"
+    return TraceError("strace", f"{how} before {before}", "try again")

@@ -1,6 +1,7 @@
 """The two fresh folders of a run: the one that TMPDIR names, and the one for the log."""
 from __future__ import annotations
 
+import bisect
 import os
 import secrets
 import stat
@@ -35,12 +36,13 @@ class Private:
 
 @dataclass(frozen=True)
 class _Made:
-    """A folder of ours: its parent and itself as descriptors, its name and its full path."""
+    """A folder of ours: its parent and itself as descriptors, its name, its full path, and when it was made (ns)."""
 
     parent: int
     fd: int
     name: str
     path: str
+    begin: int
 
 
 @contextmanager
@@ -50,13 +52,9 @@ def private_folder(account: Account | None, base: str = "/tmp") -> Iterator[Priv
     TraceError if `base` is not root's with the sticky bit, or has no room.
     """
     with _folder(base) as made:
+        found, inner = Private(f"{made.path}/tmp"), -1
         try:
-            os.mkdir("tmp", 0o700, dir_fd=made.fd)
-            inner = os.open("tmp", _OPEN, dir_fd=made.fd)
-        except OSError as error:
-            raise _unmade(made.path, error) from error
-        found = Private(f"{made.path}/tmp")
-        try:
+            inner = _inner(made)
             os.fchmod(inner, 0o1777)
             if account is not None and account.uid != os.geteuid():
                 os.fchown(made.fd, account.uid, account.gid)
@@ -64,9 +62,18 @@ def private_folder(account: Account | None, base: str = "/tmp") -> Iterator[Priv
                 raise TraceError(found.path, f"it is longer than {LONGEST} bytes", f"use a shorter path than {base}")
             yield found
         finally:
-            _look(found, inner)
-            os.close(inner)
+            if inner >= 0:
+                _look(found, inner)
+                os.close(inner)
             _remove(made, found)
+
+
+def _inner(made: _Made) -> int:
+    try:
+        os.mkdir("tmp", 0o700, dir_fd=made.fd)
+        return os.open("tmp", _OPEN, dir_fd=made.fd)
+    except OSError as error:
+        raise _unmade(made.path, error) from error
 
 
 @contextmanager
@@ -92,27 +99,30 @@ def _folder(base: str) -> Iterator[_Made]:
             raise TraceError(base, "others can rename what is in it: it must be root's, with mode 1777",
                              f"as root: chown root:root {base} && chmod 1777 {base}")
         try:
-            name = _fresh(parent)
-            fd = os.open(name, _OPEN, dir_fd=parent)
+            name, fd = _fresh(parent)
         except OSError as error:
             raise _unmade(where, error) from error
         try:
-            yield _Made(parent, fd, name, f"{where}/{name}")
+            yield _Made(parent, fd, name, f"{where}/{name}", os.fstat(fd).st_ctime_ns)
         finally:
             os.close(fd)
     finally:
         os.close(parent)
 
 
-def _fresh(parent: int) -> str:
-    """Make a folder of a name that nobody can guess; mkdir(2) fails on any that exists, whatever it is."""
+def _fresh(parent: int) -> tuple[str, int]:
+    """Make and open a folder of a name that nobody can guess; mkdir(2) fails on any that exists, whatever it is."""
     while True:
         name = PREFIX + secrets.token_hex(5)
         try:
             os.mkdir(name, 0o700, dir_fd=parent)
         except FileExistsError:
             continue
-        return name
+        try:
+            return name, os.open(name, _OPEN, dir_fd=parent)
+        except OSError:  # EMFILE
+            os.rmdir(name, dir_fd=parent)
+            raise
 
 
 def _unmade(path: str, error: OSError) -> TraceError:
@@ -120,8 +130,12 @@ def _unmade(path: str, error: OSError) -> TraceError:
 
 
 def _look(found: Private, inner: int) -> None:
-    names = sorted(os.listdir(inner))
-    found.left, found.count = names[:SHOWN], len(names)
+    """Not all names at once: there may be more than memory holds."""
+    with os.scandir(inner) as entries:
+        for entry in entries:
+            found.count += 1
+            bisect.insort(found.left, entry.name)
+            del found.left[SHOWN:]
 
 
 def _remove(made: _Made, found: Private) -> None:
@@ -131,11 +145,13 @@ def _remove(made: _Made, found: Private) -> None:
         found.keep = f"{mounted[0]} is mounted"
     if not found.keep:
         try:
-            left = remove.empty(made.fd)
+            left = remove.empty(made.fd, made.begin)
             if not left and _is_still(made):
                 os.rmdir(made.name, dir_fd=made.parent)
                 return
-            found.keep = f"{left[0]!r} in it cannot be removed" if left else "something else has its name"
+            found.keep = "something else has its name"
+            if left:
+                found.keep = f"{left[0]!r} in it cannot be removed, or holds what is older than it"
         except OSError as error:
             found.keep = error.strerror or str(error)
     found.notes.append(f"{made.path} was not removed: {found.keep}")

@@ -1,26 +1,30 @@
 """A copy of the log where the user wants it, made of nothing that somebody else laid there."""
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
 import stat
+from contextlib import suppress
 
 from pam_mktemp_py.errors import TraceError
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_STEP = os.O_PATH | os.O_CLOEXEC
+_MOST_LINKS = 40  # as many as the kernel follows, path_resolution(7)
 
 
 def check(target: str) -> None:
     """TraceError if `keep` would refuse the target as it is now: said before the run, not after it."""
     folder, name = _split(target)
     try:
-        fd = os.open(folder, _FOLDER)
+        fd = _opened(folder)
     except OSError as error:
         raise TraceError(target, f"the log cannot be kept there: {error.strerror}", "name another file") from error
     try:
         _refuse(fd, name, target)
-        if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+        if not os.access(f"/proc/self/fd/{fd}", os.W_OK | os.X_OK, effective_ids=True):
             raise TraceError(target, "the log cannot be kept there: you may not write there", "name another file")
     finally:
         os.close(fd)
@@ -33,7 +37,7 @@ def keep(log: str, target: str) -> None:
     """
     folder, name = _split(target)
     try:
-        fd = os.open(folder, _FOLDER)
+        fd = _opened(folder)
         try:
             _refuse(fd, name, target)
             _copy(log, fd, name)
@@ -48,6 +52,32 @@ def _split(target: str) -> tuple[str, str]:
     if name in ("", ".", ".."):
         raise TraceError(target, "this names no file", "name a file for the log")
     return folder or ".", name
+
+
+def _opened(folder: str) -> int:
+    """Open the folder, step by step: a link on the way that is neither root's nor ours would lead us astray. OSError.
+
+    To root writing into alice's home she could name any folder of the system by one.
+    """
+    steps = ["/"] * folder.startswith("/") + folder.split("/")
+    at, links = os.open(".", _STEP), 0
+    try:
+        while steps:
+            fd = os.open(steps.pop(0) or ".", _STEP | os.O_NOFOLLOW, dir_fd=at)
+            found = os.fstat(fd)
+            if not stat.S_ISLNK(found.st_mode):
+                at, fd = fd, at
+            elif found.st_uid in (0, os.geteuid()) and links < _MOST_LINKS:
+                links += 1
+                to = os.readlink("", dir_fd=fd)
+                steps = ["/"] * to.startswith("/") + to.split("/") + steps
+            else:
+                os.close(fd)
+                raise OSError(errno.ELOOP, "a link of another's is on the way")
+            os.close(fd)
+        return os.open(".", _FOLDER, dir_fd=at)
+    finally:
+        os.close(at)
 
 
 def _refuse(folder: int, name: str, target: str) -> None:
@@ -67,5 +97,6 @@ def _copy(log: str, folder: int, name: str) -> None:
             shutil.copyfileobj(source, file, 1 << 20)
         os.rename(fresh, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
-        os.unlink(fresh, dir_fd=folder)
+        with suppress(FileNotFoundError):  # whose folder it is may have removed it
+            os.unlink(fresh, dir_fd=folder)
         raise

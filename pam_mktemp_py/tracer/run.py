@@ -26,8 +26,8 @@ def run(request: Request, on_progress: OnProgress | None = None) -> Outcome:
     with Signals() as signals:
         started = _start(request, variables)
         try:
-            with Watch(request, started.process, signals, meter) as watch:
-                outcome = watch.until_end(started.filtered)
+            with Watch(request, started.process, started.filtered, signals, meter) as watch:
+                outcome = watch.until_end()
         finally:
             if started.supervisor:
                 started.supervisor.close()

@@ -27,6 +27,7 @@ class Supervisor:
         self._listener = listener
         self._strace = strace
         found = os.stat(path)
+        self._told: set[int] = set()  # the command could execute strace itself, and ask once more
         self._file = (found.st_dev, found.st_ino)
         self._stop = os.eventfd(0, os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._serve, name="supervise", daemon=True)
@@ -58,7 +59,8 @@ class Supervisor:
 
     def _answer(self, notification: Notification) -> None:
         own = self._is_strace(notification.pid)
-        if own and seccomp.waits(self._listener, notification):
+        if own and notification.pid not in self._told and seccomp.waits(self._listener, notification):
+            self._told.add(notification.pid)
             seccomp.pretend(self._listener, notification)
         else:
             seccomp.go_on(self._listener, notification)

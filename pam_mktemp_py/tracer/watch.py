@@ -6,11 +6,9 @@ import select
 import signal
 import subprocess
 import time
-from contextlib import suppress
 
-from pam_mktemp_py.errors import TraceError
 from pam_mktemp_py.linux import process, tracing
-from pam_mktemp_py.tracer import ending, log, relay
+from pam_mktemp_py.tracer import diagnose, ending, log, relay
 from pam_mktemp_py.tracer.meter import Meter
 from pam_mktemp_py.tracer.relay import Signals
 from pam_mktemp_py.tracer.request import Outcome, Request
@@ -21,8 +19,10 @@ _SOON = 0.02  # s between two looks for the command's pid, which the log's first
 class Watch:
     """A context; if it is left by an error, all that is traced is killed."""
 
-    def __init__(self, request: Request, strace: subprocess.Popen[bytes], signals: Signals, meter: Meter) -> None:
+    def __init__(self, request: Request, strace: subprocess.Popen[bytes], filtered: bool, signals: Signals,
+                 meter: Meter) -> None:
         self._request = request
+        self._filtered = filtered
         self._strace = strace
         self._signals = signals
         self._meter = meter
@@ -45,7 +45,7 @@ class Watch:
             if fd is not None:
                 os.close(fd)
 
-    def until_end(self, filtered: bool) -> Outcome:
+    def until_end(self) -> Outcome:
         """Everything from now to the end of strace. TraceError if strace was killed before the command ended."""
         outcome, limit = self._outcome, self._request.timeout
         ended = self._wait(None if limit is None else self._meter.begin + limit, until_leader_ends=True)
@@ -53,7 +53,7 @@ class Watch:
             outcome.timed_out = True
             ended = self._end()
         elif not ended:
-            ended = self._wait(time.monotonic() + self._request.grace, in_a_hurry=True) or self._left_behind(filtered)
+            ended = self._wait(time.monotonic() + self._request.grace, in_a_hurry=True) or self._left_behind()
         self._find_leader()
         if ended:
             self._finished(self._strace.wait())
@@ -62,10 +62,10 @@ class Watch:
             self._say(log.status_of(self._request.log, outcome.leader) or 0)
         return outcome
 
-    def _left_behind(self, filtered: bool) -> bool:
+    def _left_behind(self) -> bool:
         """What lives on after the grace is ended; without a filter it need not be. Whether strace has ended."""
         self._outcome.left = ending.named(self._strace.pid)
-        if filtered:
+        if self._filtered:
             return self._end()
         # Nobody depends on a strace without filter: they run on, and it has written each line that it has seen.
         self._outcome.left_running = bool(self._outcome.left)
@@ -75,22 +75,18 @@ class Watch:
     def _finished(self, code: int) -> None:
         """Take over how strace ended, which is how the command ended, unless that was our doing or another's."""
         outcome = self._outcome
+        if self._filtered:
+            ending.bereaved(self._request.log, self._strace_start)
         known = log.status_of(self._request.log, outcome.leader) if code < 0 and outcome.leader else None
         if outcome.left_running:
             code = known or 0
         elif outcome.leader and not self._leader_ended() or code < 0 and known != code and not self._meter.is_full():
-            if known is None:
-                self._kill_leader()
-            raise TraceError("strace", f"it was ended ({code}) before all that it traced, and so was the command",
-                             "try again")
+            self._kill_leader()
+            raise diagnose.killed(code)
         self._say(code)
 
     def _kill_leader(self) -> None:
-        """It would go on, with calls that fail. Not seen while it was traced, it is known by the time of its start."""
-        pid = self._outcome.leader
-        if self._leader_fd is None and (process.start_time(pid) or 0) >= self._strace_start:
-            with suppress(ProcessLookupError):
-                self._leader_fd = os.pidfd_open(pid)
+        """It would go on, with calls that fail."""
         if self._leader_fd is not None:
             tracing.send(self._leader_fd, signal.SIGKILL)
 
@@ -135,6 +131,8 @@ class Watch:
             self._hurry = self._hurry or (self._leader_ended() and number in relay.ENDING)
             if relay.for_us_alone(number):
                 self._waiting.append(number)
+            if number in relay.ENDING and self._outcome.leader and tracing.is_stopped(self._outcome.leader):
+                self._waiting.append(signal.SIGCONT)  # no shell can continue it, so nothing would ever end it
         self._send()
 
     def _send(self) -> None:

@@ -128,6 +128,48 @@ def test_emptying_a_deep_tree(tmp_path: Path) -> None:
     assert emptied(top) == [] and list(top.iterdir()) == []
 
 
+def test_emptying_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More names than are looked at at once, in the top and below."""
+    monkeypatch.setattr(remove, "_MOST", 3)
+    for number in range(10):
+        (tmp_path / f"{number}/inner/{number}").mkdir(parents=True)
+        (tmp_path / f"0/inner/file{number}").touch()
+    assert emptied(tmp_path) == [] and list(tmp_path.iterdir()) == []
+
+
+def test_what_is_older_stays(tmp_path: Path) -> None:
+    """It came with a folder that was moved here, to have it removed by somebody with more rights."""
+    project, top = tmp_path / "project", tmp_path / "top"
+    (project / "closed").mkdir(parents=True)
+    (project / "closed/precious").touch()
+    top.mkdir()
+    fd = os.open(top, os.O_RDONLY)
+    since = os.fstat(fd).st_ctime_ns
+    while (mark := tmp_path / "mark").touch() or mark.stat().st_ctime_ns <= since:  # the clock is a coarse one
+        pass
+    since = mark.stat().st_ctime_ns
+    (top / "new").touch()
+    project.rename(top / "project")
+    try:
+        [left] = remove.empty(fd, since)
+    finally:
+        os.close(fd)
+    assert (top / left / "closed/precious").exists() and not (top / "new").exists()
+
+
+def test_what_stays_does_not_keep_the_rest(tmp_path: Path) -> None:
+    """Not even where each step of the way is planted by somebody who guessed our names for it."""
+    fd = os.open(tmp_path, os.O_RDONLY)
+    names = remove._Names()
+    work = remove._Work(fd, 0, names)
+    planted = names()
+    (tmp_path / planted).symlink_to("/etc")
+    try:
+        assert not remove._removed(work, planted)
+    finally:
+        os.close(fd)
+
+
 def test_emptying_gives_up(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     fd = os.open(tmp_path, os.O_RDONLY)
@@ -172,6 +214,20 @@ def test_what_the_log_does_not_replace(tmp_path: Path, kind: str, act: str) -> N
         check(name) if act == "check" else keep(str(log), name)
     assert other.read_text() == "precious\n"
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_keeping_the_log_behind_links(tmp_path: Path) -> None:
+    (tmp_path / "folder/deep").mkdir(parents=True)
+    (tmp_path / "absolute").symlink_to(tmp_path / "folder")
+    (tmp_path / "relative").symlink_to("absolute/deep/../deep")
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "log").write_text("one\n")
+    keep(str(tmp_path / "log"), str(tmp_path / "relative/kept"))
+    assert (tmp_path / "folder/deep/kept").read_text() == "one\n"
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(TraceError, match="link"):
+        check(str(tmp_path / "circle/kept"))
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_path_of_login_defs(tmp_path: Path) -> None:

@@ -7,12 +7,15 @@
  * uring          what io_uring_setup(2) says
  * nnp            whether no_new_privs is set, then whether it can be set, and is afterwards
  * traceme        what PTRACE_TRACEME says: a process has one tracer
+ * headless       "ready PID", then its first thread ends, and another one goes on for ever; SIGTERM is ignored
+ * storm SECONDS  forks so long as fast as it can, in a session of its own, each parent ending; SIGTERM is ignored
  * refused PROG.. executes PROG, to which the kernel refuses ptrace with EPERM, as a container's filter does */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -22,6 +25,7 @@
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef __NR_io_uring_setup
@@ -104,6 +108,40 @@ static int nnp(void)
 	return 0;
 }
 
+static void *on_and_on(void *nothing)
+{
+	for (;;)
+		pause();
+	return nothing;
+}
+
+static int headless(void)
+{
+	pthread_t thread;
+
+	signal(SIGTERM, SIG_IGN);
+	if (pthread_create(&thread, NULL, on_and_on, NULL))
+		return 1;
+	printf("ready %d\n", getpid());
+	fflush(stdout);
+	pthread_exit(NULL);
+}
+
+static int storm(int seconds)
+{
+	time_t end = time(NULL) + seconds;
+	int width;
+
+	signal(SIGTERM, SIG_IGN);
+	setsid();
+	for (width = 0; width < 4 && fork(); width++)
+		;
+	while (time(NULL) < end)
+		if (fork() > 0)
+			_exit(0);
+	return 0;
+}
+
 static int refused(char **command)
 {
 	struct sock_filter code[] = {
@@ -140,6 +178,10 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(what, "nnp"))
 		return nnp();
+	if (!strcmp(what, "headless"))
+		return headless();
+	if (!strcmp(what, "storm") && argc > 2)
+		return storm(atoi(argv[2]));
 	if (!strcmp(what, "traceme")) {
 		printf("ptrace %s\n", ptrace(PTRACE_TRACEME, 0, 0, 0) < 0 ? strerrorname_np(errno) : "0");
 		return 0;
