@@ -17,6 +17,7 @@ from pam_mktemp_py.cli.settings import Settings
 from pam_mktemp_py.detect.model import SHARED, Context
 from pam_mktemp_py.errors import TraceError
 from pam_mktemp_py.linux.accounts import Account
+from pam_mktemp_py.pamstack.signals import as_interrupts
 from pam_mktemp_py.strace.reader import NotStrace, Reader
 from pam_mktemp_py.tracer import folder, keep, view
 from pam_mktemp_py.tracer.attach import attach
@@ -47,9 +48,10 @@ class Wanted:
 
 def trace(wanted: Wanted, settings: Settings) -> tuple[list[Traced], Context]:
     """Trace, read and count what is wanted; a Context that fits all of it. TraceError, NotStrace, Refused, OSError."""
-    if wanted.trace is not None:
-        return _recorded(wanted, settings)
-    return _attached(wanted, settings) if wanted.pids else _command(wanted, settings)
+    with as_interrupts():  # else a SIGTERM or a lost connection would leave the folders behind
+        if wanted.trace is not None:
+            return _recorded(wanted, settings)
+        return _attached(wanted, settings) if wanted.pids else _command(wanted, settings)
 
 
 def _shared(wanted: Wanted) -> tuple[str, ...]:
@@ -127,11 +129,10 @@ def _once(wanted: Wanted, settings: Settings, user: Account | None, context: Con
         if outcome.left_running and outcome.left:
             private.keep = f"{outcome.left[0][1]} ({outcome.left[0][0]}) runs on and may use it"
         traced = read(file_pieces(request.log), context, Reader(watch=watched(context), cwd=context.cwd))
-        if target:
-            keep.keep(request.log, target)
+        kept = _keep(request.log, target)
     _told(traced, outcome, seconds, private.left)
     traced.unit = _daemon(outcome, traced)
-    traced.notes += private.notes
+    traced.notes += private.notes + kept
     if not outcome.setuid_kept and traced.secure:
         traced.notes.append(f"{', '.join(traced.secure[:5])}: ran without setuid, setgid or capabilities, as under any "
                             "tracer that is not root's; run it as root with --user to see what it really does")
@@ -162,6 +163,16 @@ def _told(traced: Traced, outcome: Outcome, seconds: float, left: list[str]) -> 
     traced.run = {name: found[name] for name in ("status", "signal", "timed_out", "filtered", "setuid_kept")} | {
         "seconds": round(seconds, 3), "left": [{"pid": pid, "program": name} for pid, name in outcome.left],
         "left_in_tmpdir": left}
+
+
+def _keep(log: str, target: str | None) -> list[str]:
+    """Keep the log; if it cannot be, that is a note: what was found is not lost for it."""
+    if target:
+        try:
+            keep.keep(log, target)
+        except TraceError as error:
+            return [str(error)]
+    return []
 
 
 def _daemon(outcome: Outcome, traced: Traced) -> str:
@@ -206,8 +217,8 @@ def _attached(wanted: Wanted, settings: Settings) -> tuple[list[Traced], Context
         for each in found:
             reader.seed(each.pid, each.program, each.argv, each.cwd)
         traced = read(file_pieces(log), context, reader) if os.path.getsize(log) else nothing()
-        if wanted.keep:
-            keep.keep(log, wanted.keep)
+        kept = _keep(log, wanted.keep)
+    traced.notes += kept
     _told(traced, outcome, time.monotonic() - started, [])
     traced.unit = next((each.unit for each in found if each.unit), "")
     if not tmpdir:

@@ -6,8 +6,10 @@ import glob
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
@@ -154,6 +156,33 @@ def test_the_log_is_kept_and_holds_no_secret(tmp_path: Path, script: Script) -> 
     assert b"execve(" in log.read_bytes()
     again = run("--json", "detect", "--trace", str(log), "--tmpdir", "/tmp/.detect-0/tmp")
     assert json.loads(again.stdout)["unread"] == []
+
+
+def test_findings_outlive_a_log_that_cannot_be_kept(tmp_path: Path, script: Script, shared: str) -> None:
+    log = tmp_path / "folder/log"
+    log.parent.mkdir()
+    done = run("--json", "detect", "--keep", str(log), "--", script(f"echo >{shared}; rmdir {log.parent}"))
+    assert done.returncode == 1 and json.loads(done.stdout)["findings"] and str(log) in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_an_end_while_a_log_is_read(number: signal.Signals, tmp_path: Path) -> None:
+    """The folders of a run are removed on any signal; a log from a pipe holds the command up for the test."""
+    words = [sys.executable, "-m", "pam_mktemp_py.cli.main", "detect", "--trace", "-", "--tmpdir", "/t"]
+    environment = {**os.environ, "PYTHONPATH": str(TOP)}
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        deadline = time.monotonic() + 60
+        while not _handles(process.pid, number):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(number)
+        assert process.wait(60) == 130
+
+
+def _handles(pid: int, number: int) -> bool:
+    """Whether the process has a handler for the signal by now (proc(5), SigCgt)."""
+    caught = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt:")]
+    return bool(int(caught[0].split()[1], 16) >> (number - 1) & 1)
 
 
 def test_a_directory_of_ones_own(tmp_path: Path, command: Command, script: Script) -> None:
