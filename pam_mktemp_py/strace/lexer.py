@@ -12,11 +12,12 @@ from typing import NamedTuple
 STRING = r'"(?:[^"\\]++|\\.)*"'
 # What -y writes behind a descriptor. Only -yy's sockets have quotes and a bare > in it, only its devices a pair of <>.
 NOTE = rf'<(?:[A-Za-z0-9_-]++:\[(?:[^"\]]++|\](?!>)|{STRING})*\]|[^<>]*+(?:<[^<>]*+>)?)>'
-TIME = r" *\d[\d:.]*+ +(?:\(\+ *[\d.]++\) +)?"
+# Possessive, and no longer than times are: of two that could have the same blanks, one would try all of them.
+TIME = r" *+\d[\d:.]{0,40}+ ++(?:\(\+ *+[\d.]++\) ++)?"
 # Times of -t and -r, then the number of -n and the address of -i.
-BESIDE_PID = rf"(?:{TIME})?(?:\[ *[0-9a-fx?]++\] +)*"
+BESIDE_PID = rf"(?:{TIME})?(?:\[ *+[0-9a-fx?]++\] ++)*"
 # A number of more than seven digits is no pid (pid_max is 4194304 at most) but the time of -ttt.
-PREFIX = rf"(?:(?:\[pid +)?(\d{{1,7}}+)(?:<[^<>]*+>)?(?:\] +| +))?{BESIDE_PID}"
+PREFIX = rf"(?:(?:\[pid ++)?(\d{{1,7}}+)(?:<[^<>]*+>)?\]?+ ++)?{BESIDE_PID}"
 NAME = r"[A-Za-z_?][A-Za-z0-9_.?]*+"
 END = r"(?: /\*[^*]*+\*/)?(?: \(.*\))?(?: <[^<>]*+>)?"  # what follows a result: comments, explanations, -T
 
@@ -37,7 +38,7 @@ _SIMPLE = (
     r'((?:, (?:[^][,"<>(){}/=]++|\{[^][<>"(){}/]*+\}))*)\) *= (-?\d++|0x[0-9a-f]++)(<[^<>\[\]]*+>)?'
     r'(?: (E[A-Z0-9_]++) \([^()<>]*+\))?(?: <[0-9.]++>)?')
 _match_simple = re.compile(_SIMPLE, re.DOTALL).fullmatch
-_match_simple_line = re.compile(rf"(?:\[pid +)?(\d{{1,7}}+)\]? +(?:{TIME})?{_SIMPLE}", re.DOTALL).fullmatch
+_match_simple_line = re.compile(rf"(?:\[pid ++)?(\d{{1,7}}+)\]? ++(?:{TIME})?{_SIMPLE}", re.DOTALL).fullmatch
 _simple_args = re.compile(r", (\{[^}]*+\}|[^,]++)").findall
 
 
