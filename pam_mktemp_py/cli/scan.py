@@ -44,7 +44,7 @@ def directory(ctx: click.Context, parameter: click.Parameter, value: tuple[str, 
 @click.option("--watch", metavar="DIR", multiple=True, callback=directory,
               help="A shared directory to look for beside /tmp, /var/tmp and /dev/shm.")
 @click.option("--exclude", metavar="GLOB", multiple=True,
-              help="Leave out files and directories whose name, or whole path, matches.")
+              help="Leave out files and directories below PATH whose name, or whole path as shown, matches.")
 @click.option("--max-size", metavar="MB", type=click.IntRange(1, 4096), default=64, show_default=True,
               help="How much of a program's data is looked at; of a script it is always 2 MB.")
 @click.option("--jobs", metavar="N", type=click.IntRange(1, 256), default=None,

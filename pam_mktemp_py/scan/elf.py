@@ -62,16 +62,24 @@ def parts(fd: int, size: int, head: bytes) -> Parts | None:
         raise Unusual("it shrank")
     sections = list(layout.iter_unpack(table))
     named = _read(fd, sections[names], size)
-    data = [(one[3], one[4]) for one in sections if one[1] == _PROGBITS and one[2] & _LOADED == _ALLOC
+    data = [_where(one, size) for one in sections if one[1] == _PROGBITS and one[2] & _LOADED == _ALLOC
             and named[one[0]:named.find(b"\0", one[0])] not in _NO_STRINGS]
     return Parts(data, list(_functions(fd, size, sections, order, wide)))
 
 
-def _read(fd: int, section: Section, size: int) -> bytes:
-    """A whole section. Unusual if it isn't one of this file, or larger than any that is honest."""
+def _where(section: Section, size: int) -> tuple[int, int]:
+    """The offset and the length of a section. Unusual if it isn't in the file: the loader wouldn't notice."""
     offset, length = section[3:5]
-    if offset + length > size or length > _MOST_SYMBOLS:
+    if offset + length > size:
         raise Unusual("a section is larger than the file")
+    return offset, length
+
+
+def _read(fd: int, section: Section, size: int) -> bytes:
+    """A whole section. Unusual also if it is larger than any that is honest."""
+    offset, length = _where(section, size)
+    if length > _MOST_SYMBOLS:
+        raise Unusual("a table is larger than any that is honest")
     return os.pread(fd, length, offset)
 
 
@@ -82,7 +90,7 @@ def _functions(fd: int, size: int, sections: list[Section], order: str, wide: bo
     for table in tables or [one for one in sections if one[1] == _SYMTAB]:
         if table[5] >= len(sections):
             raise Unusual("a table of symbols has no names")
-        wanted = _named(fd, *sections[table[5]][3:5])
+        wanted = _named(fd, *_where(sections[table[5]], size))
         symbols = _read(fd, table, size) if wanted else b""
         each, index = (24, 6) if wide else (16, 14)
         for offset, function in wanted.items():

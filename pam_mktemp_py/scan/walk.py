@@ -12,6 +12,7 @@ from typing import NamedTuple
 from pam_mktemp_py.linux import mounts
 from pam_mktemp_py.scan.regular import Task
 
+MOST_NAMES = 8  # of one inode that are looked at: links cost a hostile user nothing
 ELSEWHERE = "another file system is mounted there; name it as a PATH too"
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -26,15 +27,17 @@ class _Folder(NamedTuple):
 
 
 class Walk:
-    """The regular files below `paths`, each inode of an argument and each directory once.
+    """The regular files below `paths`; each directory, each argument and each file with many names once.
 
-    `excluded` are globs for names or for whole paths. `skipped(path, why)` is told what could not be entered.
+    `excluded` are globs for names or for whole paths, a slash at their end is as if it weren't there.
+    `skipped(path, why)` is told what could not be entered.
     Links in the arguments are followed, since who typed them meant them; links below are other users' choices.
     """
 
     def __init__(self, paths: Sequence[str], excluded: Sequence[str], skipped: Callable[[str, str], None]) -> None:
         self._paths = paths
-        self._excluded = re.compile("|".join(map(fnmatch.translate, excluded))).match if excluded else None
+        globs = [fnmatch.translate(each.rstrip("/") or each) for each in excluded]
+        self._excluded = re.compile("|".join(globs)).match if globs else None
         self._skipped = skipped
         self._seen: set[tuple[int, int]] = set()
         # A mount point is known by its name: asking a user's own FUSE file system about it could take for ever.
@@ -99,6 +102,8 @@ class Walk:
             self._skipped(before + entry.name, ELSEWHERE)
         elif stat.S_ISREG(status.st_mode):
             if (status.st_dev, status.st_ino) not in self._seen:
+                if status.st_nlink > MOST_NAMES:
+                    self._seen.add((status.st_dev, status.st_ino))
                 yield Task(before + entry.name, status.st_dev, status.st_ino, status.st_size)
         elif stat.S_ISDIR(status.st_mode):
             waiting.append(_Folder(before + entry.name, real + entry.name, status.st_dev, status.st_ino))

@@ -5,6 +5,7 @@ import os
 import random
 import re
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,31 @@ def test_segments_where_there_are_no_sections(tmp_path: Path) -> None:
     assert "/dev/shm" in {place.evidence for place in found.places}
     fixed = looked(without_sections(compiled(tmp_path / "y", FIXED)))
     assert [place.evidence for place in fixed.places] == ["/tmp/witness.out"]
+
+
+@pytest.mark.parametrize(("field", "layout"), [(40, "<Q"), (24, "<Q"), (32, "<Q"), (40, "<I")])
+def test_a_table_of_sections_that_lies(tmp_path: Path, field: int, layout: str) -> None:
+    """Its place in the header, or offset, size or link of a section: the kernel does not look, and starts it."""
+    path = compiled(tmp_path / "x", UNSAFE)
+    data = bytearray(path.read_bytes())
+    table, = struct.unpack_from("<Q", data, 40)
+    count, names = struct.unpack_from("<HH", data, 60)
+    absurd = (1 << 8 * struct.calcsize(layout)) - 64
+    places = [40] if (field, layout) == (40, "<Q") else [
+        table + 64 * number + field for number in range(count) if number != names]
+    for place in places:
+        struct.pack_into(layout, data, place, absurd)
+    path.write_bytes(data)
+    assert subprocess.run([path], env={}).returncode in (0, 1)
+    found = looked(path)
+    assert found.failed == "" and calls(path) == ALL
+    assert "/dev/shm" in {place.evidence for place in found.places}
+
+
+def test_code_and_data_in_one_segment(tmp_path: Path) -> None:
+    bare = FIXED.replace("main", "_start").replace("return open(", "return (int) (").replace(", 0101, 0600)", ")")
+    path = without_sections(compiled(tmp_path / "x", bare, "-static", "-nostdlib", "-Wl,--omagic"))
+    assert "/tmp/witness.out" in {place.evidence for place in looked(path).places}
 
 
 @pytest.mark.parametrize("data", [b"\x7fELF", b"\x7fELF" + b"\xff" * 200, b"\x7fELF\2\1\1" + b"\0" * 57])

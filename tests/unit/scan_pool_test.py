@@ -14,7 +14,7 @@ from pam_mktemp_py.scan.model import Limits, Looked
 from pam_mktemp_py.scan.pool import Pool, batches
 from pam_mktemp_py.scan.regular import Task, opened
 from pam_mktemp_py.scan.run import run
-from pam_mktemp_py.scan.walk import ELSEWHERE, Walk
+from pam_mktemp_py.scan.walk import ELSEWHERE, MOST_NAMES, Walk
 from tests.scanned import WATCHED, task
 
 
@@ -161,6 +161,17 @@ def test_walk(tmp_path: Path) -> None:
     assert len(both) == len(set(both)) == len(everything)
     assert walked(tmp_path / "loop")[0] == everything
     assert walked(tmp_path, excluded=("b", "*.hid*", "*/a/y"))[0] == ["a/new\nline", "x"]
+    assert walked(tmp_path, excluded=("b/", f"{tmp_path}/a/", "["))[0] == ["x"]
+
+
+def test_links_cost_nothing(tmp_path: Path) -> None:
+    """A file with a hundred thousand names is looked at once; one with a few as each of them."""
+    for name, number in (("few", MOST_NAMES), ("many", 3 * MOST_NAMES)):
+        (tmp_path / f"{name}0").touch()
+        for each in range(1, number):
+            (tmp_path / f"{name}{each}").hardlink_to(tmp_path / f"{name}0")
+    found = walked(tmp_path)[0]
+    assert len([name for name in found if name.startswith("few")]) == MOST_NAMES and len(found) == MOST_NAMES + 1
 
 
 def test_mounts_are_not_entered(tmp_path: Path) -> None:
