@@ -29,7 +29,7 @@ def tree(command: click.Command, path: str = "") -> Iterator[tuple[str, click.Co
 def metavar(parameter: click.Parameter) -> str:
     """What stands for the value."""
     if parameter.metavar:
-        return parameter.metavar
+        return parameter.metavar.removesuffix("...")  # the synopsis has its own
     if isinstance(parameter.type, click.Choice):
         return "|".join(map(str, parameter.type.choices))
     return (parameter.name or "").upper() if isinstance(parameter, click.Argument) else parameter.type.name.upper()

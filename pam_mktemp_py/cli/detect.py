@@ -56,7 +56,7 @@ class _How:
 
 @click.command("detect", short_help="Which programs ignore TMPDIR, and how dangerous that is.",
                context_settings={"allow_interspersed_args": False})
-@click.argument("command", metavar="COMMAND", nargs=-1, type=click.UNPROCESSED)
+@click.argument("command", metavar="COMMAND...", nargs=-1, type=click.UNPROCESSED)
 @click.option("-u", "--user", metavar="USER", shell_complete=facts.complete_user,
               help="Run it as USER, with the environment of a login. Root only.")
 @click.option("--tmpdir", metavar="DIR", type=click.Path(readable=False),
