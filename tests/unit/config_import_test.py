@@ -142,7 +142,7 @@ LINES = st.lists(st.one_of(
               st.lists(st.sampled_from([*KNOWN, "x", "~root", "~", '"', "\ud800"])).map(",".join)).map(" ".join)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(LINES, LINES)
 def test_nothing_but_valid_toml_ever_comes_out(one: list[str], two: list[str]) -> None:
     made = translate("\n".join(one), "\n".join(two))
@@ -152,7 +152,7 @@ def test_nothing_but_valid_toml_ever_comes_out(one: list[str], two: list[str]) -
     loaded(tmpdir_conf.translate("t\n\ud800", "\n".join(one)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @example('"\\\t\n\r\x7f')
 @given(st.recursive(st.text() | st.integers(0, 2**62), lambda inner: st.lists(inner, max_size=3)))
 def test_values_come_back_from_toml(value: object) -> None:

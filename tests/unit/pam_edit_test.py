@@ -73,7 +73,7 @@ PIECES = st.sampled_from([*WORDS, *WORDS, "\n", "\n", "\n", "\\\n", " \\ \n x", 
                           "]"])
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.lists(PIECES, max_size=12).map("".join))
 def test_undone_exactly(text: str) -> None:
     """Whatever libpam can read: what is added is one line, and taking it out gives the text back."""

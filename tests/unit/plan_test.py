@@ -82,7 +82,7 @@ def twin_reads(data: bytes) -> bool:
     return True
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(made=plans())
 def test_what_is_written_is_read_back_unchanged(made: plan.Plan, reader: Reader) -> None:
     data = plan.encode(made)
@@ -121,7 +121,7 @@ def mutated(data: bytes, choice: random.Random) -> bytes:
     return data
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(made=plans(), seed=st.integers(0, 2 ** 32))
 def test_reader_and_twin_refuse_the_same(made: plan.Plan, seed: int, reader: Reader) -> None:
     choice = random.Random(seed)

@@ -96,14 +96,14 @@ def keep_valid(lines: list[str]) -> str:
     return text
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(DOCUMENT)
 def test_every_key_has_a_line_that_holds_it(drawn: list[str]) -> None:
     text = keep_valid(drawn)
     check(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(st.sampled_from("ab.=\"'[]{},# \n\\1"), max_size=24))
 def test_any_text(text: str) -> None:
     """What tomllib refuses must not hang or break the search for a duplicate either."""
