@@ -98,12 +98,12 @@ class Walk:
             status = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
             return
-        if status.st_dev != device:
-            self._skipped(before + entry.name, ELSEWHERE)
-        elif stat.S_ISREG(status.st_mode):
+        if stat.S_ISREG(status.st_mode):  # on an overlay, each layer's files have a device number of their own
             if (status.st_dev, status.st_ino) not in self._seen:
                 if status.st_nlink > MOST_NAMES:
                     self._seen.add((status.st_dev, status.st_ino))
                 yield Task(before + entry.name, status.st_dev, status.st_ino, status.st_size)
+        elif stat.S_ISDIR(status.st_mode) and status.st_dev != device:
+            self._skipped(before + entry.name, ELSEWHERE)
         elif stat.S_ISDIR(status.st_mode):
             waiting.append(_Folder(before + entry.name, real + entry.name, status.st_dev, status.st_ino))
