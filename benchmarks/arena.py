@@ -39,7 +39,7 @@ def enter() -> None:
     if os.environ.get(MARK, here) != here:
         return
     if os.geteuid() != 0:
-        raise ArenaError("this needs root: it makes a mount namespace and opens sessions")
+        raise ArenaError("this needs root: it makes a mount namespace")
     os.environ[MARK] = here
     flags = ["--mount", "--propagation=private", "--pid", "--fork", "--kill-child", "--mount-proc"]
     os.execvp("unshare", ["unshare", *flags, sys.executable, *sys.argv])

@@ -7,12 +7,26 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from figures import Goal
     from report import Report
 
 
 def micro(value: float) -> str:
     """Microseconds, or a dash where there are none."""
     return f"{value:,.0f}" if abs(value) >= 0.5 else "–"
+
+
+def goals(console: Console, found: list[Goal], notes: list[str]) -> None:
+    """Print which goals are met, and the notes."""
+    table = Table(title="goals", title_justify="left")
+    for column in ("goal", "value", "at most", ""):
+        table.add_column(column)
+    for goal in found:
+        verdict = "[green]met[/]" if goal.met else "[red]missed[/]"
+        table.add_row(goal.name, f"{goal.value:.2f}", f"{goal.limit:g}", verdict)
+    console.print(table)
+    for note in notes:
+        console.print(f"note: {note}", markup=False, highlight=False)
 
 
 def show(report: Report) -> None:
@@ -38,12 +52,4 @@ def show(report: Report) -> None:
     for name, memory in report.memory.items():
         table.add_row(name, *map(str, memory))
     console.print(table)
-    table = Table(title="goals", title_justify="left")
-    for column in ("goal", "value", "at most", ""):
-        table.add_column(column)
-    for goal in report.goals:
-        verdict = "[green]met[/]" if goal.met else "[red]missed[/]"
-        table.add_row(goal.name, f"{goal.value:.2f}", f"{goal.limit:g}", verdict)
-    console.print(table)
-    for note in report.notes:
-        console.print(f"note: {note}", markup=False, highlight=False)
+    goals(console, report.goals, report.notes)
