@@ -14,8 +14,8 @@ MODULE = "pam_mktemp_py.so"
 STATE = ("/run/pam-mktemp", "/var/lib/pam-mktemp", "/etc/security/pam_mktemp.d")
 FILES = ("/etc/security/pam_mktemp.toml", "/etc/security/pam_mktemp.off")
 TOP = Path(__file__).parents[2]
-# The checkout by a name that lasts where a test has something else at /tmp. Below /tmp it has a second one for that.
-CHECKOUT = Path(f"/.kept{TOP}") if str(TOP).startswith("/tmp/") else TOP
+# The checkout by a name that lasts where a test has something else at /tmp. Below /tmp a sandbox has a second one.
+CHECKOUT = Path(f"/.kept{TOP}") if str(TOP).startswith("/tmp/") and os.path.exists(f"/.kept{TOP}") else TOP
 
 
 def run(*command: str | Path) -> str:
