@@ -42,7 +42,6 @@ from pam_mktemp_py.cli.report import Report
 from pam_mktemp_py.cli.settings import Settings
 from pam_mktemp_py.detect.advice import drop_in, is_unit
 from pam_mktemp_py.detect.judge import judged
-from pam_mktemp_py.detect.sarif import sarif as as_sarif
 
 
 @dataclass
@@ -145,6 +144,7 @@ def _report(settings: Settings, wanted: Wanted, traces: list[Traced], context: d
     detect_rows.add_all(report, verdict, traces, unit)
     report.notes += list(dict.fromkeys(note for each in traces for note in each.notes))
     if how.sarif is not None:
+        from pam_mktemp_py.detect.sarif import sarif as as_sarif
         document = as_sarif(verdict, __version__, line(wanted.command), all(each.complete for each in traces))
         files.write(how.sarif, json.dumps(document, indent=2) + "\n")
     if how.status == "command":

@@ -20,7 +20,6 @@ from pam_mktemp_py.linux.accounts import Account
 from pam_mktemp_py.pamstack.signals import as_interrupts
 from pam_mktemp_py.strace.reader import NotStrace, Reader
 from pam_mktemp_py.tracer import folder, keep, view
-from pam_mktemp_py.tracer.attach import attach
 from pam_mktemp_py.tracer.recorded import Log
 from pam_mktemp_py.tracer.request import Outcome, Progress, Request
 from pam_mktemp_py.tracer.run import run
@@ -195,6 +194,7 @@ def _progress(settings: Settings) -> Any:
 
 
 def _attached(wanted: Wanted, settings: Settings) -> tuple[list[Traced], Context]:
+    from pam_mktemp_py.tracer.attach import attach  # here: no other way needs it
     found = [view.running(pid) for pid in wanted.pids]
     tmpdir = wanted.tmpdir or next((each.tmpdir for each in found if each.tmpdir), "") or ""
     shared = _shared(wanted)

@@ -12,7 +12,7 @@ from pam_mktemp_py.detect.requested import Requested
 from pam_mktemp_py.strace.events import Event, Process
 
 TMPDIR = "$TMPDIR"  # the path of findings about the private directory itself
-_FINDINGS = 5000
+_FINDINGS = 2000
 _PER_DIRECTORY = 8  # further names of one program in one directory are told together
 _GENERATIONS = 64  # of ancestors: a chain may be as long as the log
 _REMEMBERED = 10_000

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import bisect
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -113,7 +112,7 @@ def _folder(base: str) -> Iterator[_Made]:
 def _fresh(parent: int) -> tuple[str, int]:
     """Make and open a folder of a name that nobody can guess; mkdir(2) fails on any that exists, whatever it is."""
     while True:
-        name = PREFIX + secrets.token_hex(5)
+        name = PREFIX + os.urandom(5).hex()
         try:
             os.mkdir(name, 0o700, dir_fd=parent)
         except FileExistsError:

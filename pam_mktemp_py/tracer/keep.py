@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
 import stat
 from contextlib import suppress
@@ -90,7 +89,7 @@ def _refuse(folder: int, name: str, target: str) -> None:
 
 
 def _copy(log: str, folder: int, name: str) -> None:
-    fresh = f".{secrets.token_hex(8)}.trace"
+    fresh = f".{os.urandom(8).hex()}.trace"
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
     try:
         with open(log, "rb") as source, os.fdopen(fd, "wb") as file:

@@ -224,7 +224,7 @@ def test_findings_are_bounded() -> None:
     log = "".join(opened(f"/tmp/name{chr(97 + n % 26)}{chr(97 + n // 26 % 26)}{chr(97 + n // 676)}-x", WRITE)
                   for n in range(6000))
     found = judge(log)
-    assert len(found.findings) == 5000 and found.dropped == 1000
+    assert len(found.findings) == 2000 and found.dropped == 4000
 
 
 def test_where_the_command_was_started_is_asked_for() -> None:
