@@ -25,9 +25,9 @@ def build(folder: Path) -> str:
     return str(program)
 
 
-def until(true: Callable[[], Any], what: str) -> Any:
+def until(true: Callable[[], Any], what: str, seconds: float = SECONDS) -> Any:
     """The first true answer; a failure if there is none in time."""
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + seconds
     while not (found := true()):
         assert time.monotonic() < end, f"not seen: {what}"
         time.sleep(0.01)
