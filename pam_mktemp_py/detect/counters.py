@@ -101,7 +101,7 @@ class Counters:
             facts.secure += 1
         elif self._lost:
             facts.stripped += 1
-        facts.unusable += process in self._refused or self._foreign(process)
+        facts.unusable += process in self._refused or (self._foreign(process) and not self._lost)
 
     def _foreign(self, process: Process) -> bool:
         """Whether it has become an account that the private directory is closed to."""
