@@ -11,7 +11,7 @@ from setuptools.command.build_py import build_py
 TOP = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, TOP)
 
-from pam_mktemp_py.pamstack.pieces import MODULE, PIECES, PLANNER  # noqa: E402
+from pam_mktemp_py.pamstack.pieces import LAUNCH, MODULE, PIECES, PLANNER, SHIM, catalogue  # noqa: E402
 
 
 class BuildWithC(build_py):
@@ -22,11 +22,11 @@ class BuildWithC(build_py):
         super().run()
         if self.editable_mode:
             return
-        subprocess.check_call(["make", MODULE])
+        subprocess.check_call(["make", MODULE, LAUNCH, SHIM])
         if subprocess.call(["make", "manual"]) != 0:
             print("this wheel has no manual and no completion", file=sys.stderr)
         lib = os.path.join(self.build_lib, "pam_mktemp_py", "lib")
-        for source in (PLANNER, *(piece.source for piece in PIECES)):
+        for source in (PLANNER, *(piece.source for piece in PIECES), *catalogue(TOP)):
             if os.path.exists(source):
                 os.makedirs(os.path.dirname(os.path.join(lib, source)), exist_ok=True)
                 shutil.copy2(source, os.path.join(lib, source))

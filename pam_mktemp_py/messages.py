@@ -47,11 +47,15 @@ MESSAGES: dict[str, Message] = {
     "enabled": Message(
         "the module's line was put into PAM's files",
         _NOTHING),
+    "entry-moved": Message(
+        "what stood in an account's own /tmp where a mount point or a link must be was renamed there",
+        "Tell its owner the new name, which the message gives. For an attack it would be an odd place: only its "
+        "owner could have put it there."),
     "failed-closed": Message(
         "a session was refused: there was no directory for it, and the policy is closed",
         "The message says why. " + _EXPLAIN),
     "failed-open": Message(
-        "a session started without a directory, for the reason given",
+        "a session started without a directory, or without its private /tmp, for the reason given",
         "The message says why. " + _EXPLAIN),
     "installed": Message(
         "this version was installed",
@@ -59,6 +63,10 @@ MESSAGES: dict[str, Message] = {
     "left-behind": Message(
         "what was moved away could not be removed, or waits for an administrator",
         "Look at what the message names, and remove it."),
+    "mount-skipped": Message(
+        "a configured directory is not part of private mounts, for the reason given",
+        "Look at whose it is: somebody may have taken the name first. Move it away, or take it out of the "
+        "configuration; the next plan has it then."),
     "moved-aside": Message(
         "what stood at a directory's place was not ours, and is now in /tmp/.private/.aside",
         "Somebody may have tried to plant it: look at its owner and content, then remove it."),
@@ -84,6 +92,9 @@ MESSAGES: dict[str, Message] = {
     "put-back": Message(
         "a change of files was undone because something about it failed, or could not be undone",
         "The message says why. Where it says that a file could not be put back, mend that file by hand, at once."),
+    "shims-written": Message(
+        "remedies of the catalogue were enabled, disabled or written anew",
+        _NOTHING),
     "switched-off": Message(
         "/etc/security/pam_mktemp.off exists (only with the argument debug)",
         "Remove that file to have new sessions served again."),

@@ -15,7 +15,7 @@ U64 = 2 ** 64 - 1
 ID = 2 ** 32 - 2
 
 LINES = (
-    ('pam-mktemp-plan', r'1', 1, 1),
+    ('pam-mktemp-plan', r'[23]', 1, 1),
     ('config', FIELD, 1, 1),
     ('boot', FIELD, 1, 1),
     ('expires', NUMBER, 1, 1),
@@ -23,15 +23,17 @@ LINES = (
     ('account', rf'{FIELD} {NUMBER} {NUMBER}', 1, 1),
     ('lookup', rf'{FIELD} (?:absent|{NUMBER}(?: {NUMBER}){{4}})', 0, 2),
     ('service', FIELD, 1, 1),
-    ('stage', r'off|env', 1, 1),
+    ('stage', r'off|env|shim|bind', 1, 1),
     ('reason', FIELD, 1, 1),
     ('fail', r'open|closed', 1, 1),
+    ('view', r'[0-9a-z-][0-9a-z.-]{0,63}', 1, 1),
     ('form', r'acl|group|owner', 1, 1),
     ('base', FIELD, 1, 1),
     ('dir', rf'{FIELD} {NUMBER} {NUMBER} {NUMBER} {NUMBER} [0-7]{{4}}', 3, 10),
     ('stamp', FIELD, 1, 1),
     ('acl', r'-|(?:[0-9a-f]{2}){1,256}', 1, 1),
     ('setenv', rf'[A-Za-z_][A-Za-z0-9_]* {FIELD}', 0, 32),
+    ('mount', rf'{FIELD} {NUMBER} {NUMBER} {FIELD} {NUMBER}', 0, 24),
 )
 
 
@@ -64,10 +66,14 @@ def _values(key: str, rest: str) -> list[bytes]:
     values = [_decode(field) for field in fields]
     if key in ('config', 'base', 'depends', 'lookup'):
         _must(values[0].startswith(b'/'), 'path not absolute')
+    if key == 'mount':
+        _must(values[3].startswith(b'/'), 'target not absolute')
+        _must(values[0].startswith(b'/') or values[0] == b'tmpfs', 'source')
     if key == 'dir':
         _must(b'/' not in values[0] and values[0] not in (b'.', b'..'), 'directory name')
     numbers = {
         'expires': values[:1], 'depends': values[1:], 'lookup': values[1:], 'account': values[1:], 'dir': values[1:5],
+        'mount': [*values[1:3], *values[4:]],
     }
     if values[1:] != [b'absent']:
         for number in numbers.get(key, []):
@@ -94,9 +100,11 @@ def parse(data: bytes) -> dict[str, list[list[bytes]]]:
             _must(re.fullmatch(pattern, rest), f'{key}: {rest[:60]!r}')
             plan[key].append(_values(key, rest))
         _must(least <= len(plan[key]) <= most, f'{len(plan[key])} lines {key}')
-        if key == 'fail' and plan['stage'] == [[b'off']]:
+        if key == 'view' and plan['stage'] == [[b'off']]:
             break
     _must(lines == ['end'], f'behind the plan: {lines[:1]}')
+    _must(plan['stage'] == [[b'bind']] or not plan.get('mount'), 'mounts')
+    _must(plan['stage'] != [[b'shim']] or plan['pam-mktemp-plan'] == [[b'3']], 'shim in format 2')
     return plan
 
 

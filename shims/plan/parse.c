@@ -1,219 +1,152 @@
 /* The reader of the format: strict, so that a plan has one spelling and an unknown line is refused. */
 #include "plan.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #define FIELD_MAX 1024
-#define FIELDS 6
+#define VIEW_MAX 64 /* it becomes a file's name */
+#define ACL_MAX 256
+#define SMALL "abcdefghijklmnopqrstuvwxyz"
 #define ID_MAX 4294967294u /* (uid_t)-1 means 'no change' to chown */
+#define AT(member) offsetof(struct plan, member)
+#define ONCE(member) AT(member), 0, 0, 0, 0, NULL
+#define WORD(member, words) AT(member), 0, 0, 0, 0, words
+#define SIZE(what) sizeof(((struct plan *)0)->what)
+#define MANY(member, count, least) AT(member), SIZE(member[0]), AT(count), SIZE(member) / SIZE(member[0]), least, NULL
 
-enum rule { HEADER, CONFIG, BOOT, EXPIRES, DEPENDS, ACCOUNT, LOOKUP, SERVICE, STAGE, REASON, FAIL, FORM, BASE,
-	    DIR, STAMP, ACL, SETENV, RULES };
-
-static const struct {
-	const char *key;
-	size_t fields, least, most;
-} rules[RULES] = {
-	[HEADER] = {"pam-mktemp-plan", 1, 1, 1}, [CONFIG] = {"config", 1, 1, 1},
-	[BOOT] = {"boot", 1, 1, 1},		 [EXPIRES] = {"expires", 1, 1, 1},
-	[DEPENDS] = {"depends", 6, 0, PLAN_DEPENDS}, [ACCOUNT] = {"account", 3, 1, 1},
-	[LOOKUP] = {"lookup", 6, 0, PLAN_LOOKUPS},
-	[SERVICE] = {"service", 1, 1, 1},	 [STAGE] = {"stage", 1, 1, 1},
-	[REASON] = {"reason", 1, 1, 1},		 [FAIL] = {"fail", 1, 1, 1},
-	[FORM] = {"form", 1, 1, 1},		 [BASE] = {"base", 1, 1, 1},
-	[DIR] = {"dir", 6, 3, PLAN_DIRS},	 [STAMP] = {"stamp", 1, 1, 1},
-	[ACL] = {"acl", 1, 1, 1},		 [SETENV] = {"setenv", 2, 0, PLAN_SETENV},
+/* The lines in their order. A letter for each field, in the order of the struct's members: s text, / an absolute path,
+ * m that or `tmpfs`, n a number, a that or, last, `absent`, i an id, o a mode, f a file's name, v a variable's, V a
+ * view's, w one of the words, x the access list. `most` is 0 for a line that is there once. */
+static const struct rule {
+	const char *key, *letters;
+	size_t at, size, counter, most, least;
+	const char *words;
+} rules[] = {
+	{"pam-mktemp-plan", "w", WORD(format, " 2 3 ")},
+	{"config", "/", ONCE(config)},
+	{"boot", "s", ONCE(boot)},
+	{"expires", "n", ONCE(expires)},
+	{"depends", "/annnn", MANY(depend, depends, 0)},
+	{"account", "sii", ONCE(name)},
+	{"lookup", "/annnn", MANY(lookup, lookups, 0)},
+	{"service", "s", ONCE(service)},
+	{"stage", "w", WORD(stage, " off env shim bind ")},
+	{"reason", "s", ONCE(reason)},
+	{"fail", "w", WORD(fail, " open closed ")},
+	{"view", "V", ONCE(view)},
+	{"form", "w", WORD(form, " acl group owner ")},
+	{"base", "/", ONCE(base)},
+	{"dir", "fnniio", MANY(dir, dirs, 3)},
+	{"stamp", "s", ONCE(stamp)},
+	{"acl", "x", ONCE(acl)},
+	{"setenv", "vs", MANY(setenv, setenvs, 0)},
+	{"mount", "mnn/n", MANY(mount, mounts, 0)},
 };
 
-static int digit(char byte, const char *digits)
-{
-	const char *found = byte ? strchr(digits, byte) : NULL;
-
-	return found ? (int)(found - digits) : -1;
-}
-
-/* One field, percent-decoded in place. Only the writer's own spelling is accepted. */
-static const char *decode(char *at, const char *end)
-{
-	char *out = at, *start = at;
-
-	while (at < end) {
-		char byte = *at++;
-
-		if (byte <= 0x20 || byte >= 0x7f)
-			return NULL;
+/* The field at *at, percent-decoded in place; then *at is behind it, and *stop the space or line feed that ended it.
+ * Only the writer's own spelling is accepted. */
+static const char *next_field(char **at, const char *end, char *stop) {
+	static const char digits[] = "0123456789ABCDEF";
+	char *in = *at, *out = in, *start = in;
+	for (; in < end && *in > 0x20 && *in < 0x7f; out++) {
+		int byte = *in++;
 		if (byte == '%') {
-			int high = end - at < 2 ? -1 : digit(at[0], "0123456789ABCDEF");
-			int low = high < 0 ? -1 : digit(at[1], "0123456789ABCDEF");
-			int value = high * 16 + low;
-
-			if (low < 0 || !value || (value > 0x20 && value < 0x7f && value != '%'))
+			const char *high = end - in < 2 ? NULL : memchr(digits, in[0], 16), *low = high ? memchr(digits, in[1], 16) : NULL;
+			byte = high && low ? (int)(high - digits) * 16 + (int)(low - digits) : 0;
+			if (!byte || (byte > 0x20 && byte < 0x7f && byte != '%'))
 				return NULL;
-			byte = (char)value;
-			at += 2;
+			in += 2;
 		}
-		*out++ = byte;
+		*out = (char)byte;
 	}
-	if (out == start || out - start > FIELD_MAX)
+	if (in == end || (*in != ' ' && *in != '\n') || out == start || out - start > FIELD_MAX)
 		return NULL;
-	*out = '\0'; /* `end` held a space or a line feed */
+	*at = in + 1;
+	*stop = *in;
+	*out = '\0'; /* at the latest where the space or line feed was */
 	return start;
 }
 
-static bool number(const char *text, uint64_t most, uint64_t *out)
-{
-	if (text[0] == '0' && text[1])
-		return false;
-	for (*out = 0; *text; text++) {
-		int value = digit(*text, "0123456789");
+static bool number(const char *text, uint64_t most, uint64_t *out) {
+	errno = 0; /* set where it is too large */
+	*out = strtoull(text, NULL, 10);
+	return !text[strspn(text, "0123456789")] && (text[0] != '0' || !text[1]) && !errno && *out <= most;
+}
 
-		if (value < 0 || __builtin_mul_overflow(*out, 10u, out) ||
-		    __builtin_add_overflow(*out, (unsigned)value, out) || *out > most)
-			return false;
+static bool is_text(char letter, const char *text, const char *words) {
+	static const char names[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789" SMALL;
+	const char *found = letter == 'w' && !strchr(text, ' ') ? strstr(words, text) : NULL;
+	switch (letter) {
+	case '/': return text[0] == '/';
+	case 'm': return text[0] == '/' || !strcmp(text, "tmpfs");
+	case 'f': return !strchr(text, '/') && strcmp(text, ".") && strcmp(text, "..");
+	case 'v': return !text[strspn(text, names)] && !strchr("0123456789", text[0]);
+	case 'V': return text[0] != '.' && strlen(text) <= VIEW_MAX && !text[strspn(text, ".-0123456789" SMALL)];
+	case 'x': return !strcmp(text, "-") || (strlen(text) <= 2 * ACL_MAX && strlen(text) % 2 == 0 &&
+						 !text[strspn(text, "0123456789abcdef")]);
+	case 'w': return found && found[-1] == ' ' && found[strlen(text)] == ' ';
+	default: return true;
 	}
-	return true;
 }
 
-static bool number32(const char *text, uint32_t *out)
-{
-	uint64_t wide;
-	bool good = number(text, ID_MAX, &wide);
-
-	*out = (uint32_t)wide;
-	return good;
+/* Puts a value where the next member of a struct lies; where that ends. */
+static char *put(char *at, const void *value, size_t size, size_t align) {
+	return mempcpy(at + -(uintptr_t)at % align, value, size);
 }
 
-static bool depend(struct plan_depend *out, const char *const *f, size_t fields)
-{
-	out->path = f[0];
-	out->absent = fields == 2 && !strcmp(f[1], "absent");
-	return f[0][0] == '/' &&
-	       (out->absent || (fields == 6 && number(f[1], UINT64_MAX, &out->dev) &&
-				number(f[2], UINT64_MAX, &out->ino) && number(f[3], UINT64_MAX, &out->size) &&
-				number(f[4], UINT64_MAX, &out->mtime) && number(f[5], UINT64_MAX, &out->ctime)));
+/* One field into its member at `to` or the next aligned place; where that ends, or NULL if it is not as it must be. */
+static char *store(char letter, const char *text, const char *words, char *to) {
+	uint64_t wide = 0;
+	if (letter == 'n' || letter == 'a')
+		return number(text, UINT64_MAX, &wide) ? put(to, &wide, sizeof wide, _Alignof(uint64_t)) : NULL;
+	if (letter != 'i' && letter != 'o')
+		return is_text(letter, text, words) ? put(to, &text, sizeof text, sizeof text) : NULL;
+	bool good = letter == 'i' ? number(text, ID_MAX, &wide) : strlen(text) == 4 && !text[strspn(text, "01234567")];
+	uint32_t narrow = (uint32_t)(letter == 'i' ? wide : strtoul(text, NULL, 8));
+	return good ? put(to, &narrow, sizeof narrow, sizeof narrow) : NULL;
 }
 
-static bool directory(struct plan_dir *out, const char *const *f)
-{
-	out->name = f[0];
-	out->mode = (uint32_t)strtoul(f[5], NULL, 8);
-	return strlen(f[5]) == 4 && strspn(f[5], "01234567") == 4 &&
-	       !strchr(f[0], '/') && strcmp(f[0], ".") && strcmp(f[0], "..") &&
-	       number(f[1], UINT64_MAX, &out->dev) && number(f[2], UINT64_MAX, &out->ino) &&
-	       number32(f[3], &out->uid) && number32(f[4], &out->gid);
-}
-
-static bool variable(struct plan_setenv *out, const char *const *f)
-{
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
-
-	out->name = f[0];
-	out->value = f[1];
-	return !f[0][strspn(f[0], letters)] && digit(f[0][0], "0123456789") < 0;
-}
-
-static bool acl(struct plan *plan, const char *text)
-{
-	size_t i, size = strcmp(text, "-") ? strlen(text) : 0;
-
-	if (size % 2 || size / 2 > sizeof plan->acl)
-		return false;
-	for (i = 0; i < size; i++) {
-		int value = digit(text[i], "0123456789abcdef");
-
-		if (value < 0)
-			return false;
-		plan->acl[i / 2] = (unsigned char)(i % 2 ? plan->acl[i / 2] | value : value << 4);
+/* One line into the members of a struct, which lie in the order of its fields. */
+static const char *read_line(const struct rule *rule, char *to, char **at, const char *end) {
+	char *member = to, stop = ' ';
+	for (const char *letter = rule->letters; *letter; letter++) {
+		const char *text = stop == ' ' ? next_field(at, end, &stop) : NULL;
+		if (!text)
+			return "a line with a field missing, empty, misspelt or too long";
+		bool absent = *letter == 'a' && stop == '\n' && !strcmp(text, "absent");
+		if (*letter == 'a' && (((struct plan_depend *)(void *)to)->absent = absent))
+			return NULL;
+		if (!(member = store(*letter, text, rule->words, member)))
+			return "a value that the format does not allow";
 	}
-	plan->acl_size = size / 2;
-	return true;
+	return stop == '\n' ? NULL : "a line with a field too many";
 }
 
-static bool one_of(const char **out, const char *text, const char *a, const char *b, const char *c)
-{
-	*out = text;
-	return !strcmp(text, a) || !strcmp(text, b) || !strcmp(text, c);
-}
-
-static bool store(struct plan *plan, enum rule rule, const char *const *f, size_t fields, size_t count)
-{
-	switch (rule) {
-	case HEADER: return !strcmp(f[0], "1");
-	case CONFIG: return (plan->config = f[0])[0] == '/';
-	case BOOT: return (plan->boot = f[0]) != NULL;
-	case EXPIRES: return number(f[0], UINT64_MAX, &plan->expires);
-	case DEPENDS: plan->depends = count + 1; return depend(&plan->depend[count], f, fields);
-	case ACCOUNT:
-		plan->name = f[0];
-		return number32(f[1], &plan->uid) && number32(f[2], &plan->gid);
-	case LOOKUP: plan->lookups = count + 1; return depend(&plan->lookup[count], f, fields);
-	case SERVICE: return (plan->service = f[0]) != NULL;
-	case STAGE: return one_of(&plan->stage, f[0], "off", "env", "env");
-	case REASON: return (plan->reason = f[0]) != NULL;
-	case FAIL:
-		plan->closed = !strcmp(f[0], "closed");
-		return plan->closed || !strcmp(f[0], "open");
-	case FORM: return one_of(&plan->form, f[0], "acl", "group", "owner");
-	case BASE: return (plan->base = f[0])[0] == '/';
-	case DIR: plan->dirs = count + 1; return directory(&plan->dir[count], f);
-	case STAMP: return (plan->stamp = f[0]) != NULL;
-	case ACL: return acl(plan, f[0]);
-	case SETENV: plan->setenvs = count + 1; return variable(&plan->setenv[count], f);
-	case RULES: break;
+/* All lines of a kind, from *at on. */
+static const char *read_lines(struct plan *plan, const struct rule *rule, char **at, const char *end) {
+	size_t count, key = strlen(rule->key), most = rule->most ? rule->most : 1;
+	for (count = 0; (size_t)(end - *at) > key && !memcmp(*at, rule->key, key) && (*at)[key] == ' '; count++) {
+		const char *why = "a line too many of a kind";
+		*at += key + 1;
+		if (count == most || (why = read_line(rule, (char *)plan + rule->at + count * rule->size, at, end)))
+			return why;
 	}
-	return false;
+	if (rule->most)
+		*(size_t *)(void *)((char *)plan + rule->counter) = count;
+	return count < (rule->most ? rule->least : 1) ? "a line that is unknown, missing or out of order" : NULL;
 }
 
-/* Splits the line at *at and steps behind it. How many fields, or 0 if one is not as it must be. */
-static size_t split(char **at, const char *end, const char **f)
-{
-	size_t fields = 0;
-	bool last = false;
-
-	while (!last) {
-		char *start = *at;
-
-		while (*at < end && **at != ' ' && **at != '\n')
-			++*at;
-		if (*at == end || fields == FIELDS)
-			return 0;
-		last = **at == '\n';
-		f[fields] = decode(start, (*at)++);
-		if (!f[fields++])
-			return 0;
-	}
-	return fields;
-}
-
-const char *plan_parse(struct plan *plan, size_t size)
-{
+const char *plan_parse(struct plan *plan, size_t size) {
 	char *at = plan->text, *end = at + size;
-	enum rule rule;
-
-	plan->depends = plan->lookups = plan->dirs = plan->setenvs = plan->acl_size = 0;
+	plan->dirs = plan->setenvs = plan->mounts = 0;
 	plan->form = plan->base = plan->stamp = "-";
-	for (rule = 0; rule < RULES; rule++) {
-		size_t count, key = strlen(rules[rule].key);
-
-		for (count = 0; (size_t)(end - at) > key && !memcmp(at, rules[rule].key, key) &&
-				at[key] == ' '; count++) {
-			const char *f[FIELDS];
-			size_t fields;
-
-			if (count == rules[rule].most)
-				return "a line too many of a kind";
-			at += key + 1;
-			fields = split(&at, end, f);
-			if (fields != rules[rule].fields && !(rules[rule].fields == 6 && fields == 2 && rule != DIR))
-				return "a line with a field missing, empty, too long or too many";
-			if (!store(plan, rule, f, fields, count))
-				return "a value that the format does not allow";
-		}
-		if (count < rules[rule].least)
-			return "a line that is unknown, missing or out of order";
-		if (rule == FAIL && !strcmp(plan->stage, "off"))
+	for (const struct rule *rule = rules; rule < rules + sizeof rules / sizeof *rules; rule++) {
+		const char *why = read_lines(plan, rule, &at, end);
+		if (why)
+			return why;
+		if (!strcmp(rule->key, "view") && !strcmp(plan->stage, "off"))
 			break;
 	}
+	plan->closed = !strcmp(plan->fail, "closed");
+	if ((plan->mounts && strcmp(plan->stage, "bind")) || (plan->stage[0] == 's' && plan->format[0] == '2'))
+		return "mounts where there can be none, or a stage that the format does not know";
 	return end - at == 4 && !memcmp(at, "end\n", 4) ? NULL : "no end, or a line that is unknown";
 }

@@ -4,6 +4,7 @@
  * with one user and no -n no process is made. -w: wait for SIGUSR1 after pam_start, so that a tracer can attach.
  * login -r TIMES SERVICE USER: so many sessions in this process, a line of what it has after each.
  * login -s SERVICE USER: say "open" and stay so.
+ * login -f NUMBER SECONDS SERVICE USER: make a file in /tmp, look for it after so long, from when to when it was open.
  * One line for each session, fields KEY=VALUE with tabs between them. A child that comes back into the host makes
  * /run/came-back. */
 #define _GNU_SOURCE
@@ -111,13 +112,15 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+#include "login_view.h"
+
 static void say(pam_handle_t *pamh, const char *user, int result, double took, const struct before *before)
 {
 	static const char *const names[] = {"TMPDIR", "TMP", "TEMP", "TEMPDIR"};
 	const struct passwd *account = getpwnam(user);
 	const char *directory = pam_getenv(pamh, "TMPDIR");
 	struct before after = look();
-	char line[4000];
+	char line[4000], back[64] = "";
 	int used, kept = after.files - before->files;
 	int waited = waitpid(-1, NULL, WNOHANG | __WALL);
 
@@ -133,11 +136,14 @@ static void say(pam_handle_t *pamh, const char *user, int result, double took, c
 	if (directory && account)
 		used += snprintf(line + used, sizeof line - (size_t)used, "\town=%d\tforeign=%d",
 				 try_as(directory, account->pw_uid, account->pw_gid), try_as(directory, 64999, 64999));
+	if (getenv("WITNESS_VIEW"))
+		used += show_view(line + used, sizeof line - (size_t)used);
 	(void)!access("/closing", F_OK);
 	if (result == PAM_SUCCESS)
 		result = pam_close_session(pamh, 0);
-	used += snprintf(line + used, sizeof line - (size_t)used, "\tclose=%d\tleft=%d\theard=%s\n", result,
-			 open_files() - before->files, heard);
+	(void)!readlink("/proc/self/ns/mnt", back, sizeof back - 1);
+	used += snprintf(line + used, sizeof line - (size_t)used, "\tback=%s\tclose=%d\tleft=%d\theard=%s\n", back,
+			 result, open_files() - before->files, heard);
 	/* once more: a failure meant for the helper may have hit our own writing */
 	if (write(1, line, (size_t)used) != used && write(1, line, (size_t)used) != used)
 		_exit(3);
@@ -236,9 +242,11 @@ int main(int argc, char **argv)
 {
 	int option, wait = 0, times = 0, again = 0, gate[2], worst = 0, status;
 
-	while ((option = getopt(argc, argv, "tswn:r:")) != -1)
+	while ((option = getopt(argc, argv, "tsfwn:r:")) != -1)
 		if (option == 't')
 			return argc == 5 ? try(argv[2], (uid_t)atoi(argv[3]), (gid_t)atoi(argv[4])) : 2;
+		else if (option == 'f')
+			return argc == 6 ? file(argv[2], atof(argv[3]), argv[4], argv[5]) : 2;
 		else if (option == 's')
 			return argc == 4 ? stay(argv[2], argv[3]) : 2;
 		else if (option == 'w')

@@ -8,6 +8,8 @@
  *     handler ignore default what happens on SIGCHLD: wait for any child, and count; nothing
  *     children N MS          N children that exit with 7 after MS       reap        wait for each
  *     thread COMMAND         in a thread       fork COMMAND             in a child
+ *     apart COMMAND          in a thread that could enter a mount namespace alone: with its own root and directory
+ *     share                  a child that shares / and the working directory       away  in another mount namespace
  *     hold                   wait for a line on standard input          loop N      N sessions
  *     shut N, eat LEAVE, reuse, rlimit NAME SOFT HARD, umask, chdir, gone, chroot, ids R E, gids R E, block N,
  *     account NAME, nice N, idle, locale NAME, clear, kill: as named below */
@@ -20,6 +22,7 @@
 #include <pthread.h>
 #include <pwd.h>
 #include <security/pam_appl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define WORDS 8
@@ -126,6 +129,18 @@ static void with_fork(const char *line)
 	must(waitpid(child, &status, 0), "waitpid");
 }
 
+static void share_root(void)
+{
+	long child = syscall(SYS_clone, CLONE_FS | SIGCHLD, NULL, NULL, NULL, NULL);
+
+	must((int)child, "clone");
+	if (child)
+		return;
+	while (getppid() == self) /* a death signal could come before it is asked for */
+		usleep(1000);
+	_exit(0);
+}
+
 static void show_environment(void)
 {
 	char **list = pam_getenvlist(*pamh);
@@ -191,8 +206,15 @@ static void run(const char *line)
 		limit(word[1], word[2], word[3]);
 	else if (!strcmp(word[0], "thread"))
 		with_thread(argument + 1);
-	else if (!strcmp(word[0], "fork"))
+	else if (!strcmp(word[0], "apart")) {
+		must(unshare(CLONE_FS), word[0]);
+		run(argument + 1);
+	} else if (!strcmp(word[0], "fork"))
 		with_fork(argument + 1);
+	else if (!strcmp(word[0], "away"))
+		must(unshare(CLONE_NEWNS), word[0]);
+	else if (!strcmp(word[0], "share"))
+		share_root();
 	else if (!strcmp(word[0], "hold"))
 		report("held %zd", read(0, copy, sizeof copy));
 	else if (!strcmp(word[0], "kill"))

@@ -44,7 +44,7 @@ static void plan_print(FILE *to, const struct plan *plan)
 {
 	size_t i;
 
-	fputs("pam-mktemp-plan 1\n", to);
+	print_line(to, "pam-mktemp-plan", plan->format);
 	print_line(to, "config", plan->config);
 	print_line(to, "boot", plan->boot);
 	fprintf(to, "expires %llu\n", (unsigned long long)plan->expires);
@@ -57,6 +57,7 @@ static void plan_print(FILE *to, const struct plan *plan)
 	print_line(to, "stage", plan->stage);
 	print_line(to, "reason", plan->reason);
 	print_line(to, "fail", plan->closed ? "closed" : "open");
+	print_line(to, "view", plan->view);
 	if (plan->dirs) {
 		print_line(to, "form", plan->form);
 		print_line(to, "base", plan->base);
@@ -69,15 +70,19 @@ static void plan_print(FILE *to, const struct plan *plan)
 				(unsigned long long)d->ino, d->uid, d->gid, d->mode);
 		}
 		print_line(to, "stamp", plan->stamp);
-		fputs("acl ", to);
-		for (i = 0; i < plan->acl_size; i++)
-			fprintf(to, "%02x", plan->acl[i]);
-		fputs(plan->acl_size ? "\n" : "-\n", to);
+		print_line(to, "acl", plan->acl);
 		for (i = 0; i < plan->setenvs; i++) {
 			fprintf(to, "setenv %s", plan->setenv[i].name);
 			print_field(to, plan->setenv[i].value);
 			putc('\n', to);
 		}
+	}
+	for (i = 0; i < plan->mounts; i++) {
+		fputs("mount", to);
+		print_field(to, plan->mount[i].source);
+		fprintf(to, " %llu %llu", (unsigned long long)plan->mount[i].dev, (unsigned long long)plan->mount[i].ino);
+		print_field(to, plan->mount[i].target);
+		fprintf(to, " %llu\n", (unsigned long long)plan->mount[i].flags);
 	}
 	fputs("end\n", to);
 }

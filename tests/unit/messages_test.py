@@ -17,8 +17,8 @@ SAID = re.compile(r"""(?xm)
 """)
 
 # Errors that only commands raise: shown to who typed the command, never logged.
-SHOWN = {"import-refused", "install-refused", "not-root", "probe-failed", "stack-failed", "stack-refused",
-         "trace-failed", "trace-refused"}
+SHOWN = {"import-refused", "install-refused", "no-process", "not-root", "probe-failed", "shims-refused",
+         "stack-failed", "stack-refused", "trace-failed", "trace-refused"}
 
 
 def said() -> set[str]:
