@@ -12,15 +12,19 @@ LARGEST_ID = 2 ** 32 - 2
 
 
 class Account:
-    """One account: the name it was asked by, its numbers, and the first name of its uid ('' if none)."""
+    """One account: the name it was asked by, its numbers, and the first name of its uid ('' if none).
 
-    __slots__ = ("name", "uid", "gid", "canonical")
+    `home` is its directory as passwd(5) has it.
+    """
 
-    def __init__(self, name: str, uid: int, gid: int, canonical: str) -> None:
+    __slots__ = ("name", "uid", "gid", "canonical", "home")
+
+    def __init__(self, name: str, uid: int, gid: int, canonical: str, home: str = "") -> None:
         self.name = name
         self.uid = uid
         self.gid = gid
         self.canonical = canonical
+        self.home = home
 
 
 def lookup(name: str) -> Account | None:
@@ -33,7 +37,7 @@ def lookup(name: str) -> Account | None:
         return None
     if not 0 <= entry.pw_uid <= LARGEST_ID or not 0 <= entry.pw_gid <= LARGEST_ID:
         return None  # (uid_t)-1 means 'no change' to chown(2)
-    return Account(name, entry.pw_uid, entry.pw_gid, canonical_name(entry.pw_uid))
+    return Account(name, entry.pw_uid, entry.pw_gid, canonical_name(entry.pw_uid), entry.pw_dir)
 
 
 def canonical_name(uid: int) -> str:
