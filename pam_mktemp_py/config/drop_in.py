@@ -99,7 +99,9 @@ def write(change: Change) -> None:
             _place(fd, os.path.basename(change.path), change)
         finally:
             os.close(fd)
-    except (OSError, Refused):
+    except (OSError, Refused) as error:
+        if isinstance(error, OSError):
+            error.filename = change.path  # write(2) names none, and others that of a temporary file
         if made:
             os.rmdir(folder)
         raise

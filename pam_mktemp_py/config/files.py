@@ -49,7 +49,7 @@ def _read_once(path: str, owner: int) -> tuple[list[tuple[str, bytes]], list[Dep
     return texts, found
 
 
-def drop_ins(folder: str, owner: int) -> tuple[list[str], Signature | None]:
+def drop_ins(folder: str, owner: int, most: int = MOST_DROP_INS) -> tuple[list[str], Signature | None]:
     """The names of the drop-ins in their order, and the folder's state; ([], None) without one. ConfigError."""
     fd = _opened(folder, "a folder of drop-ins")
     if fd is None:
@@ -62,8 +62,8 @@ def drop_ins(folder: str, owner: int) -> tuple[list[str], Signature | None]:
         names = sorted(n for n in os.listdir(fd) if n.endswith(".toml") and not n.startswith("."))
     finally:
         os.close(fd)
-    if len(names) > MOST_DROP_INS:
-        raise ConfigError(folder, 0, f"holds {len(names)} drop-ins, more than {MOST_DROP_INS}", "join some of them")
+    if len(names) > most:
+        raise ConfigError(folder, 0, f"holds {len(names)} drop-ins, more than {most}", "join some of them")
     return names, depends.signature(status)
 
 

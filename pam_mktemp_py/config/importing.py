@@ -46,13 +46,16 @@ class Remark:
 class Translation:
     """`stage` and `variables` are None where the other configuration says nothing of them.
 
-    `exempt` gives for each account that gets nothing the line that says so.
+    `exempt` gives for each account that gets nothing the line that says so, `mounts` for each further directory
+    that accounts have an instance of. `word` is the stage.
     """
 
     format: str
     files: list[str]
     stage: Source | None = None
+    word: str = "env"
     exempt: dict[str, Source] = field(default_factory=dict)
+    mounts: dict[str, Source] = field(default_factory=dict)
     variables: Source | None = None
     remarks: list[Remark] = field(default_factory=list)
 
@@ -79,7 +82,7 @@ def to_toml(made: Translation, variables: tuple[str, ...]) -> str:
     """The TOML, with a comment for each setting and for what is not translated."""
     lines = [toml_text.comment(f"Made by 'pam-mktemp config import' from {', '.join(made.files)} ({made.format}).")]
     if made.stage is not None:
-        lines += ["", _origin(made.stage), 'stage = "env"']
+        lines += ["", _origin(made.stage), f"stage = {toml_text.value(made.word)}"]
     if made.exempt:
         lines += ["", "exempt_users = ["]
         lines += [f"    {toml_text.value(name)},  {toml_text.comment(source.where)}"
@@ -88,6 +91,8 @@ def to_toml(made: Translation, variables: tuple[str, ...]) -> str:
     if made.variables is not None:
         lines += ["", _origin(made.variables), "[directories.tmp]",
                   f"variables = {toml_text.value(list(variables))}"]
+    for directory, source in made.mounts.items():
+        lines += ["", _origin(source), f"[mounts.{toml_text.value(directory)}]"]
     for title, lost in (("Not translated:", True), ("Done another way:", False)):
         remarks = [toml_text.comment(f"- {remark}") for remark in made.told(lost)]
         if remarks:

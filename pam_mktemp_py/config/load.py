@@ -45,15 +45,15 @@ def compiled(path: str, texts: list[tuple[str, bytes]]) -> Config:
     return config
 
 
-def parse(file: str, raw: bytes) -> tuple[dict[str, Any], dict[toml_lines.Path, int]]:
-    """The TOML of one file and the line of each of its keys. ConfigError if it is none."""
+def parse(file: str, raw: bytes, lines: bool = True) -> tuple[dict[str, Any], dict[toml_lines.Path, int]]:
+    """The TOML of one file and the line of each of its keys, of none without `lines`. ConfigError if it is none."""
     import tomllib
 
     from pam_mktemp_py.config import toml_lines
     text = _decoded(file, raw)
     try:
         data = tomllib.loads(text)
-        return data, toml_lines.key_lines(text)
+        return data, toml_lines.key_lines(text) if lines else {}
     except RecursionError as error:
         raise ConfigError(file, 0, "is nested too deeply", "no setting needs more than three levels") from error
     except ValueError as error:  # TOMLDecodeError, and a number of more digits than int() takes

@@ -30,9 +30,23 @@ def unknown(config: Config) -> list[str]:
     for group in config.exempt_groups:
         if group not in known and accounts.gid_of(group) is None:
             found.append(_sentence(config, "exempt_groups", group, "group"))
+    found += _shared(config)
+    return found
+
+
+def _shared(config: Config) -> list[str]:
+    """Those of the hand-over directories, users again only if the files were parsed now."""
+    found = []
+    for name, who in config.shared.items():
+        if who["group"] and accounts.gid_of(who["group"]) is None:
+            found.append(_sentence(config, f"shared.{name}.group", who["group"], "group"))
+        for user in who["users"] if config.parsed else []:
+            if accounts.lookup(user) is None:
+                found.append(_sentence(config, f"shared.{name}.users", user, "user"))
     return found
 
 
 def _sentence(config: Config, key: str, name: str, kind: str) -> str:
-    return (f"{config.origin(f'{key}[{name}]')}: {kind} {name!r} in {key} is unknown and is skipped; "
+    origin = config.origin(f"{key}[{name}]" if f"{key}[{name}]" in config.origins else key)
+    return (f"{origin}: {kind} {name!r} in {key} is unknown and is skipped; "
             f"check its spelling with 'getent {'passwd' if kind == 'user' else 'group'} {name}'")

@@ -5,6 +5,8 @@ believes closed.
 """
 from __future__ import annotations
 
+from pam_mktemp_py.config import mounts, shims
+from pam_mktemp_py.config.given import File, nearest, shown, strings
 from pam_mktemp_py.errors import ConfigError
 
 TYPE_CHECKING = False
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from pam_mktemp_py.config.model import Config
     from pam_mktemp_py.config.toml_lines import Path
 
-STAGES = ("env", "off")
+STAGES = ("bind", "shim", "env", "off")
 FAILURES = ("open", "closed")
 LARGEST_UID = 2**32 - 2  # -1 means 'no uid' (chown(2))
 FRESH_FOR = (2, 86400)
@@ -29,27 +31,14 @@ _DIRECTORY = _LOWER | _DIGITS | frozenset("_-")
 _VARIABLE = _LOWER | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ") | _DIGITS | frozenset("_")
 
 
-class File:
-    """One parsed file: its name, and the line of each key."""
-
-    __slots__ = ("name", "lines")
-
-    def __init__(self, name: str, lines: dict[Path, int]) -> None:
-        self.name = name
-        self.lines = lines
-
-    def refuse(self, path: Path, what: str, hint: str) -> ConfigError:
-        return ConfigError(self.name, self.lines.get(path, 0), what, hint)
-
-
 def apply(config: Config, data: dict[str, Any], file: File) -> None:
     """Check what one file says and put it over `config`: scalars override, lists replace. ConfigError."""
     for key, value in data.items():
         check = _CHECKS.get(key)
         if check is None:
-            raise file.refuse((key,), f"unknown key {key!r}", _nearest(key, list(_CHECKS)))
+            raise file.refuse((key,), f"unknown key {key!r}", nearest(key, list(_CHECKS)))
         check(config, file, key, value)
-        if key != "directories":
+        if key not in ("directories", "mounts", "shared", "shims"):
             config.origins[key] = (file.name, file.lines[(key,)])
 
 
@@ -75,19 +64,21 @@ def finish(config: Config) -> None:
                 raise ConfigError(file, line, f"{variable} is set by directories.{seen[variable]} and by "
                                   f"directories.{name}", "leave it in one of them")
             seen[variable] = name
+    mounts.finish(config)
     if len(seen) > MOST_VARIABLES:
         file, line = max(config.origins[k] for k in config.origins if k.startswith("directories."))
         raise ConfigError(file, line, f"{len(seen)} variables in all; at most {MOST_VARIABLES} can be set",
                           "remove some")
+    shims.finish(config)
 
 
 def _word(config: Config, file: File, key: str, value: object) -> None:
     allowed = STAGES if key == "stage" else FAILURES
     wanted = " or ".join(f'"{word}"' for word in allowed)
     if not isinstance(value, str):
-        raise file.refuse((key,), f"{key} is {_shown(value)}", f"give {wanted}")
+        raise file.refuse((key,), f"{key} is {shown(value)}", f"give {wanted}")
     if value not in allowed:
-        raise file.refuse((key,), f"{key} is {_shown(value)}", _nearest(value, list(allowed), f"give {wanted}"))
+        raise file.refuse((key,), f"{key} is {shown(value)}", nearest(value, list(allowed), f"give {wanted}"))
     setattr(config, key, value)
 
 
@@ -96,17 +87,20 @@ def _number(config: Config, file: File, key: str, value: object) -> None:
     hint = f"give a whole number from {low} to {high}" + (" (seconds)" if key == "fresh_for" else "")
     # bool is an int in Python: min_uid = true must not become 1
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise file.refuse((key,), f"{key} is {_shown(value)}", hint)
+        raise file.refuse((key,), f"{key} is {shown(value)}", hint)
     setattr(config, key, value)
 
 
 def _names(config: Config, file: File, key: str, value: object) -> None:
-    names = _strings(file, (key,), key, value)
+    names = strings(file, (key,), key, value)
     for index, name in enumerate(names):
         if not possible_name(name):
-            raise file.refuse((key, index), f"{key} holds {_shown(name)}, which can be no name", "correct it")
+            raise file.refuse((key, index), f"{key} holds {shown(name)}, which can be no name", "correct it")
+        if key == "login_services" and "*" in name:
+            raise file.refuse((key, index), f"{key} holds {shown(name)}: sudo and su of a command must not be logins",
+                              "name each service that starts one")
         if key.endswith("services") and "*" in name and name != "*":
-            raise file.refuse((key, index), f"{key} holds {_shown(name)}: patterns are not known here",
+            raise file.refuse((key, index), f"{key} holds {shown(name)}: patterns are not known here",
                               'give exact names of services, or "*" for all')
     for old in [old for old in config.origins if old.startswith(f"{key}[")]:
         del config.origins[old]
@@ -117,18 +111,20 @@ def _names(config: Config, file: File, key: str, value: object) -> None:
 
 def _directories(config: Config, file: File, key: str, value: object) -> None:
     if not isinstance(value, dict):
-        raise file.refuse((key,), f"{key} is {_shown(value)}", "give a table: [directories.tmp]")
+        raise file.refuse((key,), f"{key} is {shown(value)}", "give a table: [directories.tmp]")
     for name, table in value.items():
         path = (key, name)
         if not 0 < len(name) <= LONGEST_DIRECTORY or not _DIRECTORY.issuperset(name):
-            raise file.refuse(path, f"{_shown(name)} can be no directory of ours",
+            raise file.refuse(path, f"{shown(name)} can be no directory of ours",
                               f"use 1 to {LONGEST_DIRECTORY} of a-z, 0-9, _ and -")
+        if name.startswith("svc-"):
+            raise file.refuse(path, f"directories.{name} has a name that is for services", "give it another name")
         if not isinstance(table, dict):
-            raise file.refuse(path, f"directories.{name} is {_shown(table)}", f"give a table: [directories.{name}]")
+            raise file.refuse(path, f"directories.{name} is {shown(table)}", f"give a table: [directories.{name}]")
         for inner in table:
             if inner != "variables":
                 raise file.refuse((*path, inner), f"unknown key {inner!r} in directories.{name}",
-                                  _nearest(inner, ["variables"]))
+                                  nearest(inner, ["variables"]))
         _directory(config, file, name, table)
 
 
@@ -140,11 +136,11 @@ def _directory(config: Config, file: File, name: str, table: dict[str, object]) 
                               'say which shall name it: variables = ["XDG_CACHE_HOME"]')
         return
     path: Path = ("directories", name, "variables")
-    variables = _strings(file, path, f"directories.{name}.variables", table["variables"])
+    variables = strings(file, path, f"directories.{name}.variables", table["variables"])
     for index, variable in enumerate(variables):
         good = _VARIABLE.issuperset(variable) and variable[:1] not in _DIGITS and 0 < len(variable) <= LONGEST_NAME
         if not good:
-            raise file.refuse((*path, index), f"{_shown(variable)} can be no environment variable",
+            raise file.refuse((*path, index), f"{shown(variable)} can be no environment variable",
                               "use letters, digits and _, no digit first")
         if variable in variables[:index]:
             raise file.refuse((*path, index), f"{variable} is there twice", "remove one")
@@ -155,31 +151,6 @@ def _directory(config: Config, file: File, name: str, table: dict[str, object]) 
         config.directories.append((name, variables))
 
 
-def _strings(file: File, path: Path, key: str, value: object) -> list[str]:
-    if not isinstance(value, list):
-        raise file.refuse(path, f"{key} is {_shown(value)}", 'give a list: ["one", "two"]')
-    for index, item in enumerate(value):
-        if not isinstance(item, str):
-            raise file.refuse((*path, index), f"{key} holds {_shown(item)}", "give names in quotes, not numbers")
-    return list(value)
-
-
 _CHECKS = {"stage": _word, "failure": _word, "min_uid": _number, "exempt_users": _names, "exempt_groups": _names,
-           "services": _names, "exempt_services": _names, "fresh_for": _number, "directories": _directories}
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (dict, list)):
-        return "a table" if isinstance(value, dict) else "a list"
-    text = repr(value) if isinstance(value, (str, int, float)) else f"a {type(value).__name__}"
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _nearest(word: str, words: list[str], otherwise: str = "") -> str:
-    import difflib  # 2 ms, and only for an error
-    near = difflib.get_close_matches(word, words, 1)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return otherwise or f"known are: {', '.join(words)}"
+           "services": _names, "exempt_services": _names, "login_services": _names, "fresh_for": _number,
+           "directories": _directories, "mounts": mounts.mounts, "shared": mounts.shared, "shims": shims.shims}

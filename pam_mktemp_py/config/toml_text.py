@@ -9,10 +9,14 @@ _SHORT = {'"': '\\"', "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
 def value(given: Any) -> str:
-    """A string, a whole number, or a list of those. TypeError for anything else, also for a lone surrogate."""
+    """A string, a whole number, a truth value, or a list or table of those; TypeError else, and for lone surrogates."""
+    if isinstance(given, bool):
+        return "true" if given else "false"
+    if isinstance(given, dict):
+        return "{" + ", ".join(f"{value(key)} = {value(each)}" for key, each in given.items()) + "}"
     if isinstance(given, list):
         return "[" + ", ".join(value(each) for each in given) + "]"
-    if isinstance(given, int) and not isinstance(given, bool):
+    if isinstance(given, int):
         return str(given)
     if not isinstance(given, str) or any(0xd800 <= ord(c) <= 0xdfff for c in given):
         raise TypeError(f"no TOML of ours: {given!r}")

@@ -56,14 +56,15 @@ def told(made: Translation) -> str:
 def test_tmp(lines: list[str], exempt: list[str]) -> None:
     made = translate("\n".join(lines))
     config = loaded(made)
-    assert (config.stage, config.exempt_users) == ("env", exempt)
+    assert (config.stage, config.exempt_users) == ("bind", exempt)
     assert told(made) == ""
     assert made.stage and made.stage.where == f"{NAME}:1"
     assert f"# {NAME}:1: " in importing.to_toml(made, model.TMP_VARIABLES)
 
 
 @pytest.mark.parametrize(("line", "what"), [
-    ("/var/tmp /i/ user", "/var/tmp stays shared: only /tmp"),
+    ("/var/tmp /i/ user", "/var/tmp stays shared: it cannot be an account's own while /tmp is not"),
+    ("/etc /i/ user", "/etc stays shared: it cannot be an account's own"),
     ("/tmp/x /i/ user", "/tmp/x stays shared"),
     ("$HOME $HOME/$USER.inst/ user", "$HOME stays shared"),
     ("/home/$USER /i/ user", "/home/$USER stays shared"),
@@ -106,13 +107,33 @@ def test_the_files_of_namespace_d_are_named() -> None:
     assert told(made).startswith("/etc/security/namespace.d/b.conf:2: /var/tmp")
 
 
+@pytest.mark.parametrize(("lines", "directories", "lost"), [
+    (["/tmp /i/ user root", "/var/tmp /j/ user root", "/dev/shm/ /k/ user toor"], ["/var/tmp", "/dev/shm"], ""),
+    (["/var/tmp /j/ user root", "/tmp /i/ user root"], ["/var/tmp"], ""),
+    (["/tmp /i/ user root", "/var/tmp /j/ user"], ["/var/tmp"], ":2: /var/tmp was another list of accounts'"),
+    (["/tmp /i/ user root", "/var/tmp /j/ user ~root"], ["/var/tmp"], ":2: /var/tmp was another list of accounts'"),
+    (["/tmp /i/ user", "/var/tmp tmpfs tmpfs:mntopts=noexec"], ["/var/tmp"], "the mount options 'noexec' are not set"),
+    (["/tmp /i/ user", "/a /j/ user", "/a/b /k/ user"], ["/a"], ":3: /a/b stays shared: it lies in another"),
+    (["/tmp /i/ user", "/a/b /j/ user", "/a /k/ user"], ["/a/b"], ":3: /a stays shared: it lies in another"),
+    (["/tmp /i/ user", *(f"/{c} /j/ user" for c in "abcdefghi")], [f"/{c}" for c in "abcdefg"],
+     ":9: /h stays shared: it is one too many: 7"),
+    (["/tmp /i/ user", "/a /j/ user root", "/a /k/ user"], ["/a"], ":2: /a was another list"),
+])
+def test_other_directories(lines: list[str], directories: list[str], lost: str) -> None:
+    made = translate("\n".join(lines))
+    config = loaded(made)
+    assert sorted(config.mounts) == sorted(["/tmp", *directories])
+    assert lost in told(made) and bool(lost) == bool(told(made))
+
+
 def test_debians_own_file() -> None:
     """As it is all is a comment; with the examples uncommented /tmp and its exempt accounts come over."""
     text = DEBIAN.read_text()
     assert translate(text).empty and not translate(text).remarks
     made = translate(re.sub(r"(?m)^#(?=[/$])", "", text))
     assert loaded(made).exempt_users == ["root", "adm"]
-    assert [remark.what.split()[0] for remark in made.told(lost=True)] == ["method", "/var/tmp", "$HOME"]
+    assert [remark.what.split()[0] for remark in made.told(lost=True)] == ["method", "method", "$HOME"]
+    assert list(made.mounts) == ["/var/tmp"]
 
 
 def test_the_manuals_examples() -> None:
@@ -147,7 +168,7 @@ LINES = st.lists(st.one_of(
 def test_nothing_but_valid_toml_ever_comes_out(one: list[str], two: list[str]) -> None:
     made = translate("\n".join(one), "\n".join(two))
     config = loaded(made)
-    assert set(config.exempt_users) <= set(KNOWN.values()) and config.stage == "env"
+    assert set(config.exempt_users) <= set(KNOWN.values()) and config.stage == (made.word if made.stage else "env")
     assert made.empty == (made.stage is None)
     loaded(tmpdir_conf.translate("t\n\ud800", "\n".join(one)))
 
@@ -204,9 +225,3 @@ def test_names_are_shown_as_they_are_and_commands_can_be_typed() -> None:
     assert lost.what.startswith("there is no account 'x;id', ") and lost.do.endswith(": getent passwd 'x;id'")
     [lost] = translate("/tmp /i/ user root,\\\\\x1b").told(lost=True)
     assert "'\\\x1b'" in lost.what  # escaped once, where it is shown: not here
-
-
-def test_every_page_that_is_named_is_installed() -> None:
-    notes = translate("/tmp /i/ user root").told(lost=False)
-    assert "pam_mktemp_py(8)" in notes[-1].do and "\nSECURITY" in "\n" + (
-        Path(__file__).parents[2] / "contrib/manual/pages/pam_mktemp_py.8").read_text().replace(".SH ", "")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pam_mktemp_py.config import keys, model, schema
+from pam_mktemp_py.config import keys, model, mounts, schema
 from pam_mktemp_py.config.keys import DIRECTORY, KEYS, Key
 from pam_mktemp_py.config.load import parse
 from pam_mktemp_py.config.model import Config
@@ -27,11 +27,23 @@ def taken(text: str) -> Config:
 
 
 def value(key: Key, config: Config) -> Any:
-    return dict(config.directories)["tmp"] if key.name == DIRECTORY else getattr(config, key.setting)
+    """What counts without a file, or what the one further table of an example or a test says."""
+    if key.name == DIRECTORY:
+        return dict(config.directories)["tmp"]
+    if not key.inner or key.setting == "shims":
+        setting = getattr(config, key.setting)
+        return setting[key.inner] if key.inner else setting
+    tables = getattr(config, key.setting)
+    wanted = [name for name in tables if name != "/tmp"] or ["/tmp"]
+    if wanted[0] not in tables:
+        return key.initial
+    return key.initial if wanted == ["/tmp"] and key.inner == "instance" else tables[wanted[0]][key.inner]
 
 
 def test_every_key_is_there_once_and_no_other() -> None:
-    assert sorted(key.setting for key in KEYS) == sorted(schema._CHECKS) == sorted(model.SETTINGS)
+    assert sorted({key.setting for key in KEYS}) == sorted(schema._CHECKS) == sorted(model.SETTINGS)
+    inner = {key.inner for key in KEYS if key.setting == "mounts"}
+    assert inner == set(Config("f").mounts["/tmp"]) == set(mounts._CHECKS)
     assert len(set(NAMES)) == len(NAMES)
 
 
@@ -68,7 +80,7 @@ def test_numbers(key: Key) -> None:
 
 @pytest.mark.parametrize("key", [key for key in KEYS if key.type == "list of names"], ids=lambda key: key.name)
 def test_names(key: Key) -> None:
-    name = key.name.replace("NAME", "tmp")
+    name = key.name.replace("directories.NAME", "directories.tmp").replace("NAME", "web")
     assert value(key, taken(f'{name} = ["a", "b"]')) == ["a", "b"]
     with pytest.raises(ConfigError):
         taken(f"{name} = 3")
@@ -78,8 +90,10 @@ def test_the_shipped_file_shows_every_key_with_its_default() -> None:
     """The lines that begin with '#' and a key or a table."""
     lines = [line[1:] for line in SHIPPED.read_text().splitlines() if line[:1] == "#" and line[1:2] not in ("", " ")]
     shown = tomllib.loads("\n".join(lines))
-    assert {key.setting: shown[key.setting] for key in KEYS if key.name != DIRECTORY} | {
-        "directories": {"tmp": {"variables": keys.find(DIRECTORY).initial}}} == shown  # type: ignore[union-attr]
+    tmp = {key.inner: key.initial for key in KEYS if key.setting == "mounts" and key.inner != "instance"}
+    assert {key.setting: shown[key.setting] for key in KEYS if not key.inner} | {
+        "directories": {"tmp": {"variables": keys.find(DIRECTORY).initial}},  # type: ignore[union-attr]
+        "mounts": {"/tmp": tmp}, "shims": {"enabled": [], "variables": {}}} == shown
 
 
 def test_descriptions_are_sentences() -> None:
@@ -94,4 +108,8 @@ def test_find() -> None:
     for name in ("directories.tmp.variables", "directories.cache.variables", DIRECTORY):
         found = keys.find(name)
         assert found and found.setting == "directories"
+    for name, inner in (('mounts."/tmp".pass', "pass"), ('mounts."/var/tmp".noexec', "noexec"),
+                        ("shared.a.users", "users"), ('mounts."/a.b".instance', "instance"), ('mounts."/x".pass', "")):
+        found = keys.find(name)
+        assert (found.inner if found else "") == inner
     assert keys.find("directories.tmp") is None and keys.find("stages") is None and keys.find("") is None

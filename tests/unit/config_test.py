@@ -62,8 +62,13 @@ def test_the_shipped_file_equals_the_defaults_and_names_every_key(conf: Files) -
     conf.write("\n".join(lines))
     config = conf.load()
     assert config.settings() == Config("").settings()
-    assert {key.partition(".")[0] for key in config.origins if "[" not in key} == set(model.SETTINGS)
-    assert set(parse("f", "\n".join(lines).encode())[0]) == set(model.SETTINGS)
+    shown = set(model.SETTINGS) - {"shared"}  # there is none by default
+    assert {key.partition(".")[0] for key in config.origins if "[" not in key} == shown
+    assert set(parse("f", "\n".join(lines).encode())[0]) == shown
+    conf.write(text.replace("# [", "[").replace("# variables", "variables").replace("# noexec", "noexec")
+               .replace("# instance", "instance").replace("# group", "group").replace("# users", "users"))
+    config = conf.load()
+    assert list(config.mounts) == ["/tmp", "/var/tmp", "/dev/shm", "/scratch"] and list(config.shared) == ["web"]
 
 
 def test_drop_ins_override_scalars_and_replace_lists_in_the_order_of_names(conf: Files) -> None:
@@ -85,7 +90,8 @@ def test_drop_ins_override_scalars_and_replace_lists_in_the_order_of_names(conf:
 
 WRONG = [
     ("x = 1", 1, "'x'", ""), ("\nexempt_user = []", 2, "exempt_user", "'exempt_users'"),
-    ('stage = "bind"', 1, "'bind'", '"env" or "off"'), ('stage = "evn"', 1, "'evn'", "did you mean 'env'"),
+    ('stage = "full"', 1, "'full'", '"bind" or "shim" or "env" or "off"'),
+    ('stage = "evn"', 1, "'evn'", "did you mean 'env'"),
     ("stage = true", 1, "true", '"env"'), ('failure = "close"', 1, "'close'", "'closed'"),
     ("failure = []", 1, "list", ""),
     ('min_uid = "1000"', 1, "'1000'", "0 to 4294967294"), ("min_uid = -1", 1, "-1", ""),

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from pam_mktemp_py.config.model import Config
+from pam_mktemp_py.errors import DirectoryError
 from pam_mktemp_py.linux.accounts import Account
 from pam_mktemp_py.policy.decide import decide
 
@@ -71,6 +72,64 @@ def test_min_uid_is_not_for_root() -> None:
     (["*"], ["*"], "off"), (["su"], ["*"], "off"), (["*"], ["sudo"], "env"), (["su-l"], [], "off")])
 def test_services(services: list[str], exempt: list[str], stage: str) -> None:
     assert decide(config(services=services, exempt_services=exempt), ALICE, "su", []).stage == stage
+
+
+LOGIN, COMMAND = "sshd", "sudo"
+
+
+@pytest.mark.parametrize(("settings", "account", "service", "stage", "view"), [
+    ({"stage": "bind"}, ALICE, LOGIN, "bind", "bind"), ({"stage": "bind"}, ALICE, COMMAND, "shim", "keep"),
+    ({"stage": "shim"}, ALICE, LOGIN, "shim", "host"), ({"stage": "shim"}, ALICE, COMMAND, "shim", "keep"),
+    ({"stage": "shim"}, ROOT, LOGIN, "env", "host"), ({"stage": "shim"}, ROOT, COMMAND, "env", "keep"),
+    ({"stage": "shim", "exempt_users": ["alice"]}, ALICE, LOGIN, "off", "host"),
+    ({"stage": "env"}, ALICE, LOGIN, "env", "host"), ({"stage": "env"}, ALICE, COMMAND, "env", "keep"),
+    ({"stage": "off"}, ALICE, LOGIN, "off", "host"), ({"stage": "off"}, ALICE, COMMAND, "off", "keep"),
+    ({"stage": "bind"}, ROOT, LOGIN, "env", "host"), ({"stage": "bind"}, ROOT, COMMAND, "env", "keep"),
+    ({"stage": "bind", "exempt_users": ["alice"]}, ALICE, LOGIN, "off", "host"),
+    ({"stage": "bind", "exempt_users": ["alice"]}, ALICE, COMMAND, "off", "keep"),
+    ({"stage": "bind", "exempt_services": [LOGIN]}, ALICE, LOGIN, "off", "host"),
+    ({"stage": "bind", "login_services": ["mine"]}, ALICE, "mine", "bind", "bind"),
+    ({"stage": "bind", "login_services": ["mine"]}, ALICE, LOGIN, "shim", "keep"),
+    *(({"stage": stage, "exempt_users": ["alice", "root"]}, account, service, "bind", "bind")
+      for stage in ("off", "env", "shim", "bind") for account in (ALICE, ROOT) for service in ("run", "run/web")),
+])
+def test_which_tmp_is_seen(settings: dict[str, object], account: Account, service: str, stage: str, view: str) -> None:
+    """Only a login changes it; a command started by sudo must be looked for where its caller looked."""
+    decision = decide(config(**settings), account, service, [])
+    assert (decision.stage, decision.view) == (stage, view), decision.reason
+    assert bool(decision.directories) == (stage != "off")
+    assert (decision.view == "bind") == (decision.stage == "bind")
+    path = "path" if service in (settings.get("login_services") or [LOGIN]) else "variables"
+    assert decision.shims == (path if stage in ("shim", "bind") and not service.startswith("run") else "")
+
+
+@pytest.mark.parametrize(("account", "service", "words"), [
+    (ALICE, COMMAND, f"sudo is not in login_services ({F}:2)"), (ROOT, LOGIN, "root's logins see the host's /tmp"),
+    (ALICE, "run", "asked for by pam-mktemp run"),
+])
+def test_why_it_is_not_the_own(account: Account, service: str, words: str) -> None:
+    assert words in decide(config(stage="bind", login_services=[LOGIN]), account, service, []).reason
+
+
+def test_services_by_default() -> None:
+    """The greeter of a display manager is nobody's login, and su and sudo of a command never change the view."""
+    for service in ("login", "sshd", "su-l", "sudo-i", "runuser-l", "cron", "crond", "atd", "systemd-user"):
+        assert decide(config(stage="bind"), ALICE, service, []).view == "bind", service
+    for service in ("su", "sudo", "runuser", "polkit-1", "gdm-launch-environment", "passwd", "common-session"):
+        assert decide(config(stage="bind"), ALICE, service, []).view == "keep", service
+
+
+def test_directories_of_a_service() -> None:
+    made = config()
+    made.directories = [("tmp", ["TMPDIR"]), ("cache", ["XDG_CACHE_HOME"])]
+    assert decide(made, ALICE, "run/a-b_1", []).directories == [
+        ("svc-a-b_1", ["TMPDIR"]), ("cache", ["XDG_CACHE_HOME"])]
+    assert decide(made, ALICE, "run", []).directories == made.directories
+    assert decide(made, ROOT, "run", []).failure == "open"
+    for bad in ("run/", "run/A", "run/a/b", "run/..", "run/abcdefghijklm", "run/a.b", "run/a b"):
+        with pytest.raises(DirectoryError, match="1 to 12"):
+            decide(made, ALICE, bad, [])
+    assert decide(made, ALICE, "runuser", []).stage == decide(made, ALICE, "run-x", []).stage == "env"
 
 
 def test_an_unknown_group_exempts_nobody_and_not_everybody() -> None:
