@@ -4,6 +4,7 @@ Started by the PAM module as root (shims/pam/start.c) when there is no fresh pla
 
     /usr/bin/python3 -I -S -B /usr/lib/pam-mktemp/__main__.py USER SERVICE CONFIG [alone]
 
+PAM_MKTEMP_FORMAT=N in its environment says which format of plans the module reads, see pamstack/install.py.
 Its only argument is --boot where there is no systemd-tmpfiles: that makes the parent of all directories.
 Its exit status is advice: 0 all is well, 1 no plan could be made (the reason is remembered and logged).
 What it must not do: read the account's home, trust the caller's environment, or import what makes a
@@ -19,13 +20,17 @@ from pam_mktemp_py.config import cache
 from pam_mktemp_py.directory import prepare
 from pam_mktemp_py.errors import AccountError, Error
 from pam_mktemp_py.linux import accounts, boot
+from pam_mktemp_py.namespace import sweep
 from pam_mktemp_py.policy import decide
 from pam_mktemp_py.sessions import lookup, plans, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pam_mktemp_py.config.model import Config
     from pam_mktemp_py.directory.place import Prepared
+    from pam_mktemp_py.namespace.view import Mount
 
 # How long one planner serves the requests of others before it lets its own login go on.
 SERVE_SECONDS = 2.0
@@ -37,12 +42,13 @@ RECENT_NS = 2_000_000_000
 class Request:
     """One login's question; `failure` and `parsed` are filled in as soon as the configuration was read."""
 
-    __slots__ = ('user', 'service', 'config', 'key', 'failure', 'parsed')
+    __slots__ = ('user', 'service', 'config', 'format', 'key', 'failure', 'parsed')
 
-    def __init__(self, user: str, service: str, config: str) -> None:
+    def __init__(self, user: str, service: str, config: str, version: int = plan.VERSION) -> None:
         self.user = user
         self.service = service
         self.config = config
+        self.format = version
         self.key = plan.key(user, service)
         self.failure = '-'
         self.parsed: Config | None = None
@@ -67,15 +73,30 @@ def make_plan(request: Request) -> plan.Plan:
     account, decision = decision_of(request, config)
     request.failure = decision.failure
     ready = None
+    mounts: list[Mount] = []
     if decision.stage != 'off':
-        leaves = [name for name, _ in decision.directories]
-        ready = prepare.prepare(account, leaves, sessions_in_use=records.leases())
-    return plan_of(request, config, account, decision, ready, now)
+        names = [name for name, _ in decision.directories]
+        ready = prepare.prepare(account, names, sessions_in_use=records.leases())
+        if decision.view == 'bind':
+            from pam_mktemp_py.directory import instances
+            from pam_mktemp_py.namespace import view
+            service = paths.service_of(request.service) or ''
+            mounts = view.lines(instances.prepared(config, account, service, ready, in_use=bound(account.uid)))
+    return plan_of(request, config, account, decision, ready, now, mounts)
+
+
+def bound(uid: int) -> Callable[[int, int], bool]:
+    """in_use() for instances that no record names: any, as long as the account has a session with a private mount."""
+    def answer(device: int, inode: int) -> bool:
+        return any(record.alive and record.number('uid') == uid and record.number('namespace')
+                   for record in records.each())
+
+    return answer
 
 
 def plan_of(
     request: Request, config: Config, account: accounts.Account, decision: decide.Decision,
-    ready: Prepared | None, now: int,
+    ready: Prepared | None, now: int, mounts: list[Mount] | None = None,
 ) -> plan.Plan:
     """The plan that says all this; `ready` is None at stage off, `now` is in ns on CLOCK_BOOTTIME."""
     request.parsed = config
@@ -86,6 +107,10 @@ def plan_of(
         service=request.service,
         stage=decision.stage, reason=decision.reason, failure=decision.failure,
     )
+    made.view = decision.view if decision.view != 'bind' else 'keep'
+    if mounts:
+        from pam_mktemp_py.namespace import view
+        made.view, made.mounts = view.name(account.uid, mounts), mounts
     if ready is not None:
         made.base, made.form, made.stamp, made.acl = ready.base, ready.form, ready.stamp, ready.acl
         made.directories = ready.chain
@@ -93,13 +118,24 @@ def plan_of(
             (variable, f'{ready.path}/{name}')
             for name, variables in decision.directories for variable in variables
         ]
+        made.environment += of_shims(config, account, decision, made.environment)
     return made
+
+
+def of_shims(
+    config: Config, account: accounts.Account, decision: decide.Decision, known: list[tuple[str, str]],
+) -> list[tuple[str, str]]:
+    """The variables of the shims for a session that has those `known`: [(name, value)]."""
+    if not decision.shims or not (config.shims['enabled'] or config.shims['variables']):
+        return []
+    from pam_mktemp_py.sessions import shims
+    return shims.environment(config, account, known, login=decision.shims == 'path')
 
 
 def serve(request: Request) -> bool:
     """Write the plan, or remember why there is none. Whatever goes wrong ends with this request."""
     try:
-        plans.write(request.key, plan.encode(make_plan(request)))
+        plans.write(request.key, plan.encode(make_plan(request), request.format))
         plans.forget(request.key)
     except Exception as e:  # a fault of one account's must not keep the others waiting
         name = e.id if isinstance(e, Error) else 'planner-failed'
@@ -134,17 +170,26 @@ def serve_waiting(until: float) -> None:
         if not names:
             return
         for name in names:
-            config = plans.wanted(name)
-            if config is not None:
-                answer(name, config)
+            wish = plans.wanted(name)
+            if wish is not None:
+                answer(name, wish)
             if time.monotonic() >= until:
                 return
 
 
-def answer(name: str, config: str) -> None:
-    """Serve the request of that name and take it away."""
+def _format(wish: str) -> int:
+    """The newest format that both know; a module that asks for none knows the first."""
+    return max(plan.OLDEST, min(int(wish), plan.VERSION)) if wish.isdigit() else plan.OLDEST
+
+
+def answer(name: str, wish: str) -> None:
+    """Serve the request of that name, in the format that its own module reads, and take it away.
+
+    `wish` is FORMAT:CONFIG, or of a module of the first version CONFIG alone, which begins with /.
+    """
+    version, _, config = ('', '', wish) if wish.startswith('/') else wish.partition(':')
     try:
-        serve(Request(*plan.unkey(name), config))
+        serve(Request(*plan.unkey(name), config, _format(version)))
     except plan.PlanError as e:  # of another version of ours, or put there by hand
         log.say(e.id, f'{paths.QUEUE}/{name}: {e}', log.WARNING)
     plans.forget(name, paths.QUEUE)
@@ -169,12 +214,15 @@ def main(argv: list[str]) -> int:
         log.say('planner-usage', f'{unknown!r} is passed over: the module is of another version', log.WARNING)
     until = time.monotonic() + SERVE_SECONDS
     plans.make_folders()
-    request = Request(*argv[1:4])
+    user, service, config = argv[1:4]
+    request = Request(user, service, config, _format(os.environ.get('PAM_MKTEMP_FORMAT', '')))
     good = serve(request)
     plans.forget(request.key, paths.QUEUE)
     if not alone:
         plans.forget('@planner')
         serve_waiting(until)
-    records.sweep(until=time.monotonic() + SWEEP_SECONDS)
+    until = time.monotonic() + SWEEP_SECONDS
+    records.sweep(until=until)
+    sweep.views(until=until)
     report_names(request.parsed)
     return 0 if good else 1

@@ -1,15 +1,14 @@
 """The one lock around everything that changes a private directory. Only root can open its file."""
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import time
 
 from pam_mktemp_py.errors import DirectoryError
+from pam_mktemp_py.linux import flocks
 
 PATIENCE = 3.0  # seconds; well below the 5 that a login waits for the planner
-_BUSY = frozenset((errno.EWOULDBLOCK, errno.EACCES))
 
 
 def attempt(path: str) -> int | None:
@@ -21,16 +20,13 @@ def attempt(path: str) -> int | None:
         os.makedirs(os.path.dirname(path), 0o711, exist_ok=True)
         fd = os.open(path, flags, 0o600)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(fd)
-        if error.errno in _BUSY:
-            return None
-        raise
+        if flocks.taken(fd, fcntl.LOCK_EX):
+            return fd
     except BaseException:
         os.close(fd)
         raise
-    return fd
+    os.close(fd)
+    return None
 
 
 def wait(path: str) -> int:

@@ -68,7 +68,7 @@ def requests(folder: str = paths.QUEUE) -> list[str]:
 
 
 def wanted(name: str, folder: str = paths.QUEUE) -> str | None:
-    """The configuration's path of a request that still waits, else None: another planner served it."""
+    """What a request that still waits says, FORMAT:CONFIG (planner.answer), else None: another planner served it."""
     try:
         return os.readlink(f'{folder}/{name}')
     except FileNotFoundError:

@@ -11,7 +11,7 @@ from pam_mktemp_py.plan import Plan, PlanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pam_mktemp_py.plan import Dependency, Directory
+    from pam_mktemp_py.plan import Dependency, Directory, Mount
 
 LARGEST_NUMBER = 2**64 - 1
 LARGEST_ID = 2**32 - 2
@@ -21,12 +21,13 @@ _MODE_DIGITS = 4
 
 def read(data: bytes) -> Plan:
     """The plan in `data`. Raises PlanError if it is not exactly what a planner writes."""
+    version = plans.OLDEST if data.startswith(b"pam-mktemp-plan 2\n") else plans.VERSION
     try:
         plan = _plan(_lines(data))
     except (ValueError, IndexError, UnicodeError) as error:
         raise PlanError("a line is missing, unknown or misspelt") from error
     _check(plan)
-    if len(data) > plans.MAX_BYTES or plans.encode(plan) != data:
+    if len(data) > plans.MAX_BYTES or plans.encode(plan, version) != data:
         raise PlanError("it is not spelt as a planner spells it")
     return plan
 
@@ -62,6 +63,7 @@ def _plan(lines: dict[str, list[list[str]]]) -> Plan:
         directories=[_directory(fields) for fields in lines.get("dir", [])], stamp=text("stamp"),
         acl=None if acl == "-" else bytes.fromhex(acl),
         environment=[(name, decoded(value)) for name, value in lines.get("setenv", [])],
+        view=text("view") or "keep", mounts=[_mount(fields) for fields in lines.get("mount", [])],
     )
 
 
@@ -80,16 +82,23 @@ def _directory(fields: list[str]) -> Directory:
     return decoded(name), int(dev), int(ino), int(uid), int(gid), int(mode, 8)
 
 
+def _mount(fields: list[str]) -> Mount:
+    source, dev, ino, target, flags = fields
+    return decoded(source), int(dev), int(ino), decoded(target), int(flags)
+
+
 def _check(plan: Plan) -> None:
     """What the writer is trusted with, and spelling does not show."""
     files = [*plan.depends, *plan.lookups]
     numbers = [plan.expires_ns, *(n for _, state in files for n in state or ()),
-               *(n for link in plan.directories for n in link[1:3])]
+               *(n for link in plan.directories for n in link[1:3]),
+               *(n for _, dev, ino, _, flags in plan.mounts for n in (dev, ino, flags))]
     ids = [plan.uid, plan.gid, *(n for link in plan.directories for n in link[3:5])]
     where = [plan.config, *(path for path, _ in files)]
     forms = [""]
     if plan.stage != "off":
-        where.append(plan.base)
+        where += [plan.base, *(target for *_, target, _ in plan.mounts),
+                  *(source for source, *_ in plan.mounts if source != "tmpfs")]
         forms = ["acl", "group", "owner"]
     if not (all(0 <= n <= LARGEST_NUMBER for n in numbers) and all(0 <= n <= LARGEST_ID for n in ids)):
         raise PlanError("a number is too large")
@@ -97,7 +106,8 @@ def _check(plan: Plan) -> None:
         raise PlanError("a path does not begin with /")
     if not all("/" not in link[0] and link[0] not in (".", "..") for link in plan.directories):
         raise PlanError("a directory's name is a path")
-    if plan.stage not in ("off", "env") or plan.failure not in ("open", "closed") or plan.form not in forms:
+    words = plan.stage in ("off", "env", "shim", "bind") and plan.failure in ("open", "closed")
+    if not words or plan.form not in forms:
         raise PlanError("the stage, the failure policy or the form is none that there is")
     if plan.acl is not None and len(plan.acl) > MOST_ACL_BYTES:
         raise PlanError("the access list is too long")

@@ -11,7 +11,7 @@ import stat
 import time
 
 from pam_mktemp_py import paths, percent
-from pam_mktemp_py.linux import process
+from pam_mktemp_py.linux import flocks, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ HEADER = 'pam-mktemp-session 1'
 _MAX_BYTES = 8192
 _MAX_DIGITS = 20  # of 2^64
 _NO_RECORD = frozenset({errno.ELOOP, errno.ENXIO})  # open(2): a link, a socket
-_HELD = frozenset({errno.EAGAIN, errno.EACCES})  # flock(2): somebody holds the lock
 
 
 class Record:
@@ -35,11 +34,11 @@ class Record:
         self.fields = fields
 
     def get(self, name: str) -> str:
-        """A field's text: user, service, stage, outcome, reason, form, directory."""
+        """A field's text: user, service, stage, outcome, reason, form, directory, view (made or joined)."""
         return self.fields.get(name, '')
 
     def number(self, name: str) -> int:
-        """A field's number: uid, pid, opened, time, device, inode."""
+        """A field's number: uid, pid, opened, time, device, inode, namespace (of a view)."""
         text = self.fields.get(name, '')
         return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else 0
 
@@ -60,16 +59,6 @@ def _parse(text: str) -> dict[str, str] | None:
         name, _, value = line.partition(' ')
         fields[name] = _decoded(value)
     return fields
-
-
-def _is_locked(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as e:
-        if e.errno in _HELD:
-            return True
-        raise
-    return False
 
 
 def _process_lives(file: str) -> bool:
@@ -105,7 +94,7 @@ def _read(folder: str, file: str) -> Record | None:
     try:
         data = os.read(fd, _MAX_BYTES) if stat.S_ISREG(os.fstat(fd).st_mode) else b''
         fields = _parse(data.decode('ascii', 'replace'))
-        locked = _is_locked(fd)
+        locked = not flocks.taken(fd, fcntl.LOCK_SH)
     finally:
         os.close(fd)
     record = Record(file, locked, fields or {})

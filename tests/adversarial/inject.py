@@ -9,7 +9,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.adversarial import host
 
@@ -153,8 +153,17 @@ def planner(option: str = "trace=all") -> Iterator[None]:
 
 def traced_login(user: str, option: str = "trace=all", *, follow: bool = False, timeout: float = 30) -> host.Login:
     """One session whose host is traced from pam_open_session on; with `follow` the planner's helper too."""
+    (one,) = traced(user, option, follow=follow, timeout=timeout)
+    return one
+
+
+def traced(
+    user: str, option: str, *, follow: bool = False, timeout: float = 30, before: tuple[str, ...] = (), **options: Any,
+) -> list[host.Login]:
+    """The same; none if the host was killed. `before` is a command before it, the other options are Popen's."""
     LOG.unlink(missing_ok=True)
-    with subprocess.Popen([host.program(), "-w", host.SERVICE, user], stdout=subprocess.PIPE, text=True) as witness:
+    start = [*before, host.program(), "-w", host.SERVICE, user]
+    with subprocess.Popen(start, stdout=subprocess.PIPE, text=True, **options) as witness:
         assert witness.stdout
         assert witness.stdout.readline() == "ready\n"
         follow_options = ["-f", "-b", "execve"] if follow else []
@@ -169,5 +178,4 @@ def traced_login(user: str, option: str = "trace=all", *, follow: bool = False, 
                 witness.kill()
                 raise
             tracer.communicate(timeout=10)
-    (one,) = host.parse(output)
-    return one
+    return host.parse(output)

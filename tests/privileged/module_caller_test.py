@@ -21,6 +21,12 @@ CONFIG = Path('/etc/security/pam_mktemp.toml')
 
 
 @pytest.fixture
+def bob(account: Callable[..., Any]) -> Any:
+    """With a uid of this file's alone: the kernel counts RLIMIT_NPROC by uid, over all sandboxes together."""
+    return account('bob', uid=2702)
+
+
+@pytest.fixture
 def su(host: Host, alice: Any, bob: Any, pam_service: Callable[..., Path]) -> Callable[..., tuple[int, dict[str, str]]]:
     """su('prlimit', ..., env=, cwd=) runs `su bob -c env` behind that, as alice: (status, its environment)."""
     service(pam_service)
@@ -197,7 +203,7 @@ def test_the_planner_sees_none_of_it(su: Any, evil: Path) -> None:
         su('taskset', '1', 'nice', '-n', '19', 'chrt', '--idle', '0', 'sh', '-c', 'umask 077; exec "$@"', 'sh',
            env={'LD_PRELOAD': f'{evil}/evil.so', 'EVIL': 'x'}, cwd=str(evil))
     environment, cwd, umask, uids, gids, groups, fds, policy, niceness, processors = eval(Path('/run/seen').read_text())
-    assert environment == ['LC_ALL', 'PATH']
+    assert environment == ['LC_ALL', 'PAM_MKTEMP_FORMAT', 'PATH']
     assert policy == os.SCHED_OTHER and niceness <= 0 and processors == os.cpu_count()
     assert (umask, uids, gids, groups) == (0, (0, 0, 0), (0, 0, 0), []) and cwd in ('/', '/run/pam-mktemp')
     assert fds == ['0', '1', '2', '3', '4', '5']  # 3 is the slot, 4 and 5 are the script's own

@@ -145,11 +145,14 @@ def test_little_memory_is_used(host: Host, what: str) -> None:
     host.write_service('permit', ['session required pam_permit.so'])
     if what == 'steady':
         host.session()
-    grown = []
+    grown = {}
     for service in ('permit', 'wit'):
-        done = host('account alice', f'start {service} alice', 'state', 'open', 'state').fine()
-        grown.append(done.states[1].rss() - done.states[0].rss())
-    assert grown[1] - grown[0] < 150
+        measured = []
+        for _ in range(3):  # the kernel maps what lies around a page too, as far as it happens to be in memory
+            done = host('account alice', f'start {service} alice', 'state', 'open', 'state').fine()
+            measured.append(done.states[1].rss() - done.states[0].rss())
+        grown[service] = min(measured)
+    assert grown['wit'] - grown['permit'] < 150
 
 
 def test_no_leak_that_asan_sees(any_host: Host) -> None:

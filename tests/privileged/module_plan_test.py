@@ -70,7 +70,7 @@ WRONG: dict[str, Callable[[], object]] = {
     'with NUL': edit('stage env', 'stage env\0'),
     'an unknown line': edit('stage env', 'mount /etc\nstage env'),
     'an unknown stage': edit('stage env', 'stage all'),
-    'another version': edit('pam-mktemp-plan 1', 'pam-mktemp-plan 2'),
+    'another version': edit('pam-mktemp-plan 3', 'pam-mktemp-plan 4'),
     'another account': line('account ', 'account bob 2102 2102'),
     'another uid': line('account ', 'account alice 2102 2101'),
     'another gid': line('account ', 'account alice 2101 2102'),
@@ -98,9 +98,10 @@ def test_a_wrong_plan_is_not_used(any_host: Host, case: str) -> None:
     evil()
     assert any_host.session().env['TMPDIR'] == '/evil'  # as long as the plan is good it is what counts
     WRONG[case]()
+    asked = Path('/run/asked')
+    asked.unlink(missing_ok=True)
     with planner('open("/run/asked", "a").write("x"); raise SystemExit(1)'):
         done = any_host('start wit alice', 'open', 'env', 'close', 'end', timeout=10).fine()
-    asked = Path('/run/asked')
     assert asked.read_text() == 'x'
     asked.unlink()
     # What only is out of date may still serve when the planner fails; all else never does.

@@ -88,7 +88,8 @@ def test_nothing_of_the_caller_is_left(seen: dict[str, Any]) -> None:
     assert (seen['umask'], seen['cwd'], seen['slack'], seen['oom']) == (0, '/', '50000', '0')
     assert set(seen['limits'].values()) == {-1}
     assert seen['cgroup'].splitlines()[-1] == '0::/'  # of its own: a user may freeze his
-    assert seen['environment'] == {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C.UTF-8'}
+    assert seen['environment'] == {
+        'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C.UTF-8', 'PAM_MKTEMP_FORMAT': '3'}
     assert seen['blocked'] == [] and 15 not in seen['ignored']
     files = {number: target for number, target in seen['files'].items() if target != str(SEEN)}
     assert [files[n] for n in ('0', '1', '2')] == ['/dev/null'] * 3

@@ -26,6 +26,9 @@ class Syslog:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(path)
         os.chmod(path, 0o666)
+        self.own = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.own.connect(path)  # kept: a test may take the name away
+        self.read = threading.Semaphore(0)
         self.thread = threading.Thread(target=self._listen, daemon=True)
         self.thread.start()
 
@@ -34,27 +37,37 @@ class Syslog:
             data = self.socket.recv(65536)
             if data == b"stop":
                 return
+            if data == b"read":
+                self.read.release()
+                continue
             self.lines.append(data.decode(errors="backslashreplace").rstrip("\0\n"))
 
     def close(self) -> None:
         """Stop listening and remove the socket."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.sendto(b"stop", self.path)
+        self.own.send(b"stop")
         self.thread.join()
+        self.own.close()
         self.socket.close()
         os.unlink(self.path)
 
+    def _arrived(self) -> list[str]:
+        """All that was sent before this call: the thread may lag behind the senders, the socket keeps their order."""
+        self.own.send(b"read")
+        self.read.acquire()
+        return list(self.lines)
+
     def clear(self) -> None:
         """Forget what arrived until now."""
+        self._arrived()
         self.lines.clear()
 
     def find(self, pattern: str) -> list[str]:
         """The lines that the regular expression is found in."""
-        return [line for line in list(self.lines) if re.search(pattern, line)]
+        return [line for line in self._arrived() if re.search(pattern, line)]
 
     def ids(self) -> list[str]:
         """The message ids of our own lines, in order."""
-        return [hit[1] for line in list(self.lines) if (hit := re.search(r"\[([a-z]+(?:-[a-z]+)*)\] ", line))]
+        return [hit[1] for line in self._arrived() if (hit := re.search(r"\[([a-z]+(?:-[a-z]+)*)\] ", line))]
 
     def wait_for(self, pattern: str, seconds: float = 5) -> str:
         """The first line that matches, as soon as it is there; AssertionError with all lines if it never comes."""

@@ -1,0 +1,71 @@
+"""What instances.py would give a login, looked at and never changed, by anyone. No login runs it."""
+from __future__ import annotations
+
+import os
+
+from pam_mktemp_py import paths
+from pam_mktemp_py.directory import handover, inspect
+from pam_mktemp_py.directory.base import open_base
+from pam_mktemp_py.directory.instances import Instance, Instances, state_folder
+from pam_mktemp_py.errors import DirectoryError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pam_mktemp_py.config.model import Config
+    from pam_mktemp_py.directory.handover import Point
+    from pam_mktemp_py.directory.seen import Look
+    from pam_mktemp_py.linux.accounts import Account
+
+
+def look(config: Config, account: Account, service: str, tmp: Look, state: str) -> tuple[Instances, list[str]]:
+    """The instances, device and inode being 0 of what a login makes, and what is left out of them with the reason.
+
+    `service` as in instances.prepared(); `tmp` what inspect.look() saw of /tmp.
+    """
+    notes: list[str] = []
+    own = Instance(tmp.base, tmp.prepared(), paths.leaf_of(paths.BASE, service), config.mounts["/tmp"]["noexec"], True)
+    others = [each for each in [_other(config, account, directory, service, tmp, state, notes)
+                                for directory in sorted(config.mounts) if directory != "/tmp"] if each]
+    passed = _points(tmp.base, config.mounts["/tmp"]["pass"], notes)
+    names = [handover.PREFIX + name for name in handover.member_of(config, account)]
+    shared = _points(tmp.base, names, notes)
+    return Instances(own, others, passed, shared), notes
+
+
+def _points(base: str, names: list[str], notes: list[str]) -> list[Point]:
+    found: list[Point] = []
+    for name in names:
+        path = f"{base.rstrip('/')}/{name}"
+        try:
+            at = os.stat(path, follow_symlinks=False)
+        except FileNotFoundError:
+            found.append((path, 0, 0))
+            continue
+        if handover.roots(at) and handover.safe(at):
+            found.append((path, at.st_dev, at.st_ino))
+        else:
+            notes.append(f"{path}: is {inspect.described(at)}, and must be root's own directory")
+    return found
+
+
+def _other(
+    config: Config, account: Account, directory: str, service: str, tmp: Look, state: str, notes: list[str],
+) -> Instance | None:
+    about = config.mounts[directory]
+    try:
+        fd, target = open_base(directory)
+        os.close(fd)
+        fd, base = open_base(about["instance"])
+        os.close(fd)
+    except FileNotFoundError as error:
+        notes.append(f"{directory}: there is no such directory ({error.filename})")
+        return None
+    except (DirectoryError, OSError) as error:
+        notes.append(f"{directory}: {error}: no private mount can be had")
+        return None
+    if f"{target}/".startswith(f"{tmp.base.rstrip('/')}/"):
+        notes.append(f"{directory}: leads to {target}, which is private already")
+        return None
+    leaf = paths.leaf_of(directory, service, about["instance"] == directory)
+    seen = inspect.look(account, [leaf], base, state if base == tmp.base else state_folder(base, state))
+    return Instance(target, seen.prepared(), leaf, about["noexec"], base == target)
