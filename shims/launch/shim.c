@@ -1,0 +1,121 @@
+/* The launcher called by a program's name: the real program further down PATH, with its remedy. What cannot be applied
+ * leaves the program as it would be without us, or is a reason to refuse it; nothing in between. */
+#include "pam/module.h"
+
+#include <err.h>
+#include <fnmatch.h>
+#include <sys/auxv.h>
+#include <wordexp.h>
+
+#define SHIMS "/var/lib/pam-mktemp/shims/"
+#define OWN "pam-mktemp-launch"
+#define GUARD "PAM_MKTEMP_SHIM"
+#define UID "PAM_MKTEMP_UID" /* for wordexp(3) alone: uids are in no process's environment */
+
+/* In the first page of each copy of us, under whatever name: none of them is the program. */
+__attribute__((section(".note.shim"), used)) static const char mark[] = "pam-mktemp-launch, called by a shim";
+static char text[PLAN_MAX + 1];
+static wordexp_t words; /* of the remedy: -NAME unset, =NAME=VALUE set, +ARGUMENT before the caller's */
+static bool bind_tmp, required;
+
+/* What execvp(3) would run if there were no shims; whether it is a machine program, which does not come back here. */
+static bool find(const char *name, char *out, struct stat *now, bool *machine) {
+	const char *path = getenv("PATH"), *end = "-";
+	for (path = path ? path : "/bin:/usr/bin"; *end; path = end + 1) {
+		end = strchrnul(path, ':');
+		if (snprintf(out, PATH_MAX, "%.*s%s%s", (int)(end - path), path, end > path ? "/" : "./", name) >= PATH_MAX ||
+		    !strncmp(out, SHIMS, strlen(SHIMS)) || stat(out, now) || !S_ISREG(now->st_mode) ||
+		    faccessat(AT_FDCWD, out, X_OK, AT_EACCESS))
+			continue;
+		int at = open(out, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		ssize_t got = read(at, text, 4096);
+		close(at);
+		*machine = got > 4 && !memcmp(text, "\177ELF", 4) && plan_is_safe(now); /* a user's may be a wrapper */
+		if (got < 0 || !memmem(text, (size_t)got, mark, sizeof mark))
+			return true;
+	}
+	return false;
+}
+
+/* A wrapper of the name in PATH may lead back here, for ever: this process shall not run the same one twice, nor may
+ * one start the next without end. */
+static void guard(const char *name, const char *program, const struct stat *about, bool machine) {
+	const char *was = getenv(GUARD);
+	char now[PATH_MAX]; /* first how deep it is, a character: who starts it by fork has another pid each time */
+	unsigned long long start = 0;
+	FILE *self = was || !machine ? fopen("/proc/self/stat", "re") : NULL;
+	(void)!(self && fscanf(self, "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
+				       "%llu", &start)); /* its 22nd field */
+	(void)snprintf(now, sizeof now, "%c%s %d %llu %lu.%lu", was && *was ? *was : '!', name, getpid(), start,
+		       about->st_dev, about->st_ino);
+	if (was && (*was >= 'z' || !strcmp(was, now)))
+		errx(126, "shim: %s only leads back here: it must name the program by its full path", program);
+	now[0]++;
+	(void)(machine ? unsetenv(GUARD) : setenv(GUARD, now, 1));
+}
+
+/* The words of the first section that is meant for the program, if there is one. NULL, or why they are of no use. */
+static const char *read_remedy(const char *name, const char *program) {
+	char path[PATH_MAX], real[PATH_MAX], *next = text, *line, *flags, *pattern;
+	size_t size;
+	(void)snprintf(path, sizeof path, SHIMS "plans/%s", name);
+	const char *why = plan_read(path, text, &size);
+	if (why || size < 22 || strcmp(strsep(&next, "\n"), "pam-mktemp-shim 1") || strcmp(text + size - 5, "\nend\n"))
+		return why ? why : "the launch plan is of another version, or not whole";
+	(void)(snprintf(path, sizeof path, "%u", getuid()) < 0 || setenv(UID, path, 1));
+	while (!why && (line = strsep(&next, "\n")) && (flags = strsep(&line, " ")) && (pattern = strsep(&line, " ")))
+		if (!fnmatch(pattern, program, 0) || (realpath(program, real) && !fnmatch(pattern, real, 0))) {
+			bind_tmp = strchr(flags, 'b'), required = strchr(flags, '!');
+			why = wordexp(line ? line : "", &words, WRDE_NOCMD | WRDE_UNDEF) ? "a variable has no value" : "";
+		}
+	(void)unsetenv(UID);
+	return why && *why ? why : NULL;
+}
+
+/* Logged once for each program and directory, and told to the person where the program is refused. */
+static void complain(const char *name, const char *why) {
+	char path[PATH_MAX];
+	words.we_wordc = 0;
+	(void)snprintf(path, sizeof path, "%s/.shim-%s", getenv("TMPDIR"), name);
+	if (required || !symlink(why, path) || errno != EEXIST)
+		say(&(struct session){.user = getenv("USER"), .service = name}, LOG_WARNING,
+		    required ? "shim-refused" : "shim-without-remedy", why);
+	if (required)
+		errx(125, "shim: not started, as its remedy is required: %s", why);
+}
+
+/* Returns if it was called by its own name. `enter` makes the user's own private mounts; NULL, or why not. */
+void shim(size_t argc, char **argv, const char *(*enter)(const char *tmpdir)) {
+	char program[PATH_MAX], parent[PATH_MAX], real[PATH_MAX];
+	const char *path = (const char *)getauxval(AT_EXECFN), *tmpdir = getenv("TMPDIR"), *why;
+	/* AT_EXECFN for `exec -a`, argv[0] for a script's interpreter and fexecve(3). */
+	const char *name = basename(path && !strncmp(path, SHIMS, strlen(SHIMS)) ? path : argv[0] ? argv[0] : "");
+	struct stat own, tmp;
+	bool machine;
+	if (!*name || !strcmp(name, OWN) || (path && !strcmp(basename(path), OWN)))
+		return;
+	if (!find(name, program, &tmp, &machine))
+		errx(127, "shim: not found in PATH");
+	guard(name, program, &tmp, machine);
+	/* A directory that is closed to others, in one of root's or the caller's own: else no session of ours is around
+	 * it. What root has may have come from another, also under a name that looks like root's. */
+	if (!getauxval(AT_SECURE) && getuid() == geteuid() && getgid() == getegid() && tmpdir &&
+	    *tmpdir == '/' && snprintf(parent, sizeof parent, "%s/..", tmpdir) < PATH_MAX && !stat(parent, &own) &&
+	    !(own.st_mode & 7) && (own.st_uid == geteuid() || plan_is_safe(&own)) &&
+	    !access(tmpdir, W_OK | X_OK) && !stat(tmpdir, &own) &&
+	    (getuid() || (realpath(tmpdir, real) && strstr(real, "/.private/root/"))) &&
+	    ((why = read_remedy(name, program)) || (bind_tmp && (getuid() || required) && !stat("/tmp", &tmp) &&
+	    (tmp.st_dev != own.st_dev || tmp.st_ino != own.st_ino) &&
+	    (why = getuid() ? enter(tmpdir) : "root's mounts are the host's"))))
+		complain(name, why);
+	char **out = calloc(argc + words.we_wordc + 2, sizeof *out), **to = out, *word;
+	*to++ = argv[0];
+	for (size_t i = 0; i < words.we_wordc; i++)
+		if (*(word = words.we_wordv[i]) == '+')
+			*to++ = word + 1;
+		else
+			(void)(*word == '-' ? unsetenv(word + 1) : putenv(word + 1));
+	memcpy(to, argv + !!argc, argc * sizeof *to);
+	(void)execvp(program, out);
+	err(errno == ENOENT ? 127 : 126, "%s", program);
+}
