@@ -4,7 +4,8 @@ The keys of --json beside those that report.py names:
 
     config             the main file
     settings [{key type value default allowed description origin entries}]
-                       origin {file line}, null for a default; default is null for a directory that has none;
+                       origin {file line}, null for a default; default is null for a table that is there only
+                       because a file names it;
                        entries [{value file line}]: what stands in a list, each with its own line
 """
 from __future__ import annotations
@@ -19,13 +20,16 @@ from click.shell_completion import CompletionItem
 from pam_mktemp_py.cli.report import Report, Row
 from pam_mktemp_py.cli.settings import Settings
 from pam_mktemp_py.config import toml_text
-from pam_mktemp_py.config.keys import DIRECTORY, KEYS, Key, find
+from pam_mktemp_py.config.keys import KEYS, Key, find
 from pam_mktemp_py.config.load import load
-from pam_mktemp_py.config.model import Config
+from pam_mktemp_py.config.model import TMP, Config
+
+_WIDTH = 50
+_TABLES = ("directories", "mounts", "shared")
 
 
 def _complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    names = [key.name.replace("NAME", "tmp") for key in KEYS]
+    names = [key.name.replace("directories.NAME", "directories.tmp").replace("DIR", "/tmp") for key in KEYS]
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
@@ -45,8 +49,9 @@ def command(settings: Settings, key: str | None) -> Report:
     config = load(settings.config, owner=settings.owner)
     names = [name for name in _names(config) if not wanted or name == wanted or name.startswith(wanted + ".")]
     if not names:
-        there = ", ".join(name for name, _ in config.directories)
-        raise click.BadParameter(f"there is no such directory; there are: {there}", param_hint="KEY")
+        table = wanted.partition(".")[0]
+        there = ", ".join(_tables(config)[table]) or "none"
+        raise click.BadParameter(f"there is no such table in {table}; there are: {there}", param_hint="KEY")
     rows: list[Row] = []
     for name in names:
         about = find(name)
@@ -59,7 +64,8 @@ def command(settings: Settings, key: str | None) -> Report:
 
 
 def _wanted(key: str) -> str:
-    if find(key) is None and key != "directories" and key.rpartition(".")[0] != "directories":
+    table, _, which = key.partition(".")
+    if find(key) is None and key != "shims" and (table not in _TABLES or ("." in which and table != "mounts")):
         names = [each.name for each in KEYS]
         near = difflib.get_close_matches(key, names, 1)
         hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(names)}"
@@ -68,20 +74,35 @@ def _wanted(key: str) -> str:
 
 
 def _names(config: Config) -> list[str]:
-    """All keys, each directory of its own last."""
-    return [key.name for key in KEYS if key.name != DIRECTORY] + [
-        f"directories.{name}.variables" for name, _ in config.directories]
+    """All keys, those of each table last."""
+    tables = _tables(config)
+    return [key.name for key in KEYS if not key.inner] + [
+        f"{table}.{name}.{inner}" for table in _TABLES for name, values in tables[table].items() for inner in values
+    ] + [key.name for key in KEYS if key.setting == "shims"]
+
+
+def _tables(config: Config) -> dict[str, dict[str, dict[str, Any]]]:
+    """Of each of _TABLES what is in it by the names that config.origins uses: {name: {inner: value}}."""
+    other = {"noexec", "instance"}
+    mounts = {f'"{path}"': {key: value for key, value in mount.items()
+                            if (key != "instance" if path == TMP else key in other)}
+              for path, mount in config.mounts.items()}
+    return {"directories": {name: {"variables": variables} for name, variables in config.directories},
+            "mounts": mounts, "shared": {name: dict(who) for name, who in config.shared.items()}}
 
 
 def _value(config: Config, name: str) -> Any:
-    if name.startswith("directories."):
-        return dict(config.directories)[name.split(".")[1]]
-    return getattr(config, name)
+    table, _, rest = name.partition(".")
+    if table in _TABLES:
+        which, _, inner = rest.rpartition(".")
+        return _tables(config)[table][which][inner]
+    return config.shims[rest] if table == "shims" else getattr(config, name)  # type: ignore[literal-required]
 
 
 def _data(config: Config, name: str, about: Key, value: Any) -> dict[str, Any]:
     origin = config.origins.get(name)
-    default = None if name.startswith("directories.") and name != "directories.tmp.variables" else about.initial
+    ours = not about.inner or about.setting == "shims" or name.split(".")[1] in ("tmp", f'"{TMP}"')
+    default = about.initial if ours else None
     entries = [{"value": each, "file": file, "line": line} for each, file, line in _entries(config, name, value)]
     return {"key": name, "type": about.type, "value": value, "default": default, "allowed": about.allowed,
             "description": about.description, "origin": {"file": origin[0], "line": origin[1]} if origin else None,
@@ -96,7 +117,8 @@ def _entries(config: Config, name: str, value: Any) -> list[tuple[str, str, int]
 
 def _rows(config: Config, name: str, about: Key, value: Any, verbose: bool) -> list[Row]:
     found = config.origins.get(name)
-    rows = [Row(name, toml_text.value(value), f"{found[0]}:{found[1]}" if found else "the default")]
+    first, *more = textwrap.wrap(toml_text.value(value), _WIDTH, break_on_hyphens=False, break_long_words=False)
+    rows = [Row(name, first, f"{found[0]}:{found[1]}" if found else "the default"), *(Row("", one) for one in more)]
     if verbose:
         rows += [Row("", each, f"{file}:{line}") for each, file, line in _entries(config, name, value)]
         rows += [Row("", "", line) for paragraph in about.description.split("\n\n")

@@ -5,10 +5,14 @@ The keys of --json beside those that report.py names:
     user uid gid       the account
     service            the PAM service that would open the session
     switched_off       true if /etc/security/pam_mktemp.off exists
-    stage reason       off or env, and the line of the configuration that decided; null if it cannot be used
+    stage reason       off, env, shim or bind, and the line of the configuration that decided; null if it cannot be used
     failure {policy reason}        open or closed: what happens when no directory can be had
     fresh {seconds reason}         for how long a plan made now would be used
     variables [{name value reason}]          what is exported
+    view               which /tmp is seen: "bind" the account's own, "host" the host's, "keep" the caller's
+    view_name          of the private mount; null without one, and where not all of it is there yet
+    mounts [{source target flags device inode}]     in the order of mounting; flags such as "nosuid,nodev"
+    not_mounted        sentences: what is configured and left out, with the reason
     depends [{path state}]         files whose change ends the plan: present or absent
     config {path error warnings}   error is null or what is wrong with the configuration
     directory          null at stage off, else {path name name_reason form parts stamp append_only refused
@@ -20,7 +24,8 @@ The keys of --json beside those that report.py names:
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import click
 
@@ -31,13 +36,17 @@ from pam_mktemp_py.cli.report import Report
 from pam_mktemp_py.cli.settings import Settings
 from pam_mktemp_py.config.load import load
 from pam_mktemp_py.config.model import Config
-from pam_mktemp_py.directory import inspect
+from pam_mktemp_py.directory import foreseen, inspect
 from pam_mktemp_py.directory.seen import KEPT, REPLACED, Look
 from pam_mktemp_py.errors import ConfigError
 from pam_mktemp_py.linux import boot
 from pam_mktemp_py.linux.accounts import Account
+from pam_mktemp_py.namespace import view
 from pam_mktemp_py.policy.decide import Decision
 from pam_mktemp_py.sessions import records, stored
+
+if TYPE_CHECKING:
+    from pam_mktemp_py.namespace.view import Mount
 
 USUAL_SERVICE = "login"
 
@@ -52,6 +61,8 @@ class Found:
     decision: Decision | None = None
     error: ConfigError | None = None
     look: Look | None = None
+    mounts: list[Mount] = field(default_factory=list)
+    not_mounted: list[str] = field(default_factory=list)
     off: bool = False
     stored: list[stored.Stored] | None = None
     remembered: list[tuple[bool, int, str, str]] | None = None
@@ -71,7 +82,8 @@ def command(settings: Settings, user: str, service: str, text: bool) -> Report:
     """Show what the next login of USER through SERVICE is given, with the reason for each line.
 
     That is: the stage and the line of the configuration that decided it; what happens if no directory can
-    be had; the directory as it is, or what a login would do about it; each variable; the files that the
+    be had; the directory as it is, or what a login would do about it; each variable; which /tmp is seen, and
+    at stage bind each mount that makes the private one; the files that the
     decision depends on, and for how long it is relied on. For root also the plans and the failures that
     are stored in /run/pam-mktemp, whether the next login uses them, and if not, why.
 
@@ -93,6 +105,10 @@ def command(settings: Settings, user: str, service: str, text: bool) -> Report:
     if found.decision is not None and found.decision.stage != "off":
         leaves = [name for name, _ in found.decision.directories]
         found.look = inspect.look(found.account, leaves, settings.base, settings.state)
+        if found.config is not None and found.decision.view == "bind":
+            parts, found.not_mounted = foreseen.look(found.config, found.account, paths.service_of(service) or "",
+                                                     found.look, settings.state)
+            found.mounts = view.lines(parts)
     report = Report("plan", settings)
     if text:
         return _as_text(report, request, found)
@@ -110,12 +126,12 @@ def _as_text(report: Report, request: planner.Request, found: Found) -> Report:
         if found.look.refused:
             raise OSError(found.look.refused)
         ready = found.look.prepared()
-        if any(seen.fate != KEPT for seen in found.look.chain):
+        if any(seen.fate != KEPT for seen in found.look.chain) or any(not mount[2] for mount in found.mounts):
             report.notes.append("not all of the directory is there and right (see the plan without --text): "
                                 "device and inode of what a login would make are shown as 0, its stamp as ?")
         elif ready.stamp == "?":
             report.notes.append("the stamp needs root and is shown as ?")
-    made = planner.plan_of(request, found.config, found.account, found.decision, ready, found.now)
+    made = planner.plan_of(request, found.config, found.account, found.decision, ready, found.now, found.mounts)
     report.text = plans.encode(made).decode("ascii")
     report.data = {"text": report.text}
     return report

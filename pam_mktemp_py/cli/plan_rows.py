@@ -7,6 +7,7 @@ from pam_mktemp_py import plan as plans, planner
 from pam_mktemp_py.cli.facts import directory_data, directory_rows
 from pam_mktemp_py.cli.report import NEEDS_ROOT, Report, Row
 from pam_mktemp_py.directory import planned
+from pam_mktemp_py.namespace import view
 from pam_mktemp_py.sessions import stored
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pam_mktemp_py.policy.decide import Decision
 
 NS = 1_000_000_000
+_VIEWS = {"bind": "the account's own", "host": "the host's", "keep": "that of the caller"}
 _ROOT = Row("stored plans", NEEDS_ROOT, "", "unknown")
 
 
@@ -23,7 +25,8 @@ def add_all(report: Report, found: Found) -> None:
     account = found.account
     report.data |= {"user": account.name, "uid": account.uid, "gid": account.gid, "service": found.service,
                     "switched_off": found.off, "stage": None, "reason": None, "failure": None, "fresh": None,
-                    "variables": [], "depends": [], "directory": None, "needs_root": found.stored is None}
+                    "variables": [], "view": None, "view_name": None, "mounts": [],
+                    "not_mounted": [], "depends": [], "directory": None, "needs_root": found.stored is None}
     _decision(report, found)
     if found.look is not None:
         rows = directory_rows(found.look)
@@ -35,6 +38,7 @@ def add_all(report: Report, found: Found) -> None:
         report.data["needs_root"] |= any(row.mark == "unknown" for row in rows)
     if found.config is not None and found.decision is not None:
         _variables(report, found, found.config, found.decision)
+        _mounts(report, found, found.decision)
         _depends(report, found.config)
     _stored(report, found)
 
@@ -65,7 +69,7 @@ def _decision(report: Report, found: Found) -> None:
 
 def failure_reason(config: Config, decision: Decision, uid: int) -> str:
     """Why the policy is what it is: the order of decide.decide()."""
-    if not decision.reason.startswith("stage is "):
+    if decision.stage == "off" and not decision.reason.startswith("stage is "):
         return "who is exempt is never refused"
     if uid == 0:
         return "root is never refused: any user can fill /tmp"
@@ -88,8 +92,27 @@ def _variables(report: Report, found: Found, config: Config, decision: Decision)
         if variables:
             rows.append(Row(" ".join(variables), path, reason))
         report.data["variables"] += [{"name": each, "value": path, "reason": reason} for each in variables]
+    known = [(each["name"], each["value"]) for each in report.data["variables"]]
+    for name, value in planner.of_shims(config, found.account, decision, known):
+        key = "shims.variables" if name in config.shims["variables"] else "shims.enabled"
+        reason = f"{key} ({config.origin(key)})"
+        rows.append(Row(name, value, reason))
+        report.data["variables"].append({"name": name, "value": value, "reason": reason})
     if rows:
         report.add("Variables", *rows)
+
+
+def _mounts(report: Report, found: Found, decision: Decision) -> None:
+    name = view.name(found.account.uid, found.mounts) if all(mount[2] for mount in found.mounts) else None
+    report.data |= {"view": decision.view, "view_name": name if found.mounts else None,
+                    "not_mounted": found.not_mounted, "mounts": [
+                        {"source": source, "target": target, "flags": view.words(flags), "device": device,
+                         "inode": inode} for source, device, inode, target, flags in found.mounts]}
+    rows = [Row("view", _VIEWS[decision.view], name or "" if found.mounts else "")]
+    rows += [Row(target, source, view.words(flags) + ("" if inode else "; not there yet: a login makes it"))
+             for source, _, inode, target, flags in found.mounts]
+    rows += [Row("left out", "", why, "bad") for why in found.not_mounted]
+    report.add("Which /tmp is seen" + (", in the order of mounting" if found.mounts else ""), *rows)
 
 
 def _depends(report: Report, config: Config) -> None:

@@ -7,9 +7,10 @@ The keys of --json beside those that report.py names:
     pam {services lines}               services whose sessions run the module; FILE:LINE of each line that says so;
                        null: needs root
     counts [{stage outcome sessions}]  open sessions; stage is "-" where there was no plan. null: needs root
-    sessions [{user uid service pid since stage outcome reason directory}]
+    sessions [{user uid service pid since stage outcome reason directory namespace view}]
                        the open ones; since in Unix seconds; outcome is private, shared, failed-open, or "" while it
-                       is being opened. null: needs root
+                       is being opened. namespace is the number of a private mount, view "made" or "joined"; null: none.
+                       null: needs root
     stale              records of hosts that were killed; the planner removes them. null: needs root
     failures [{user service seconds policy message remembered planner}]
                        seconds: how long ago. remembered: the next login still heeds it. planner: it is the
@@ -59,7 +60,7 @@ class Found:
 def command(settings: Settings, user: str | None) -> Report:
     """Show the open sessions by stage and outcome, and what went wrong lately.
 
-    Sessions that started without a directory because there was none to be had are listed; with -v or --user
+    Sessions that started without a directory or a view because there was none to be had are listed; with -v or --user
     all are. So are the failures that were noted for accounts and services: for 30 seconds logins heed them,
     and they stay to be seen until a login of the same account through the same service goes well. Stale
     records were left by programs that were killed; the planner removes them.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 NS = 1_000_000_000
 _OUTCOMES = {"private": "have a private directory", "shared": "have none: exempt, or stage off",
-             "failed-open": "started without one, since none could be had", "": "are being opened"}
+             "failed-open": "began without what the configuration says", "": "are being opened"}
 
 
 def add_all(report: Report, found: Found) -> None:
@@ -52,6 +52,8 @@ def _sessions(report: Report, found: Found) -> None:
                         _OUTCOMES.get(outcome, ""), "bad" if outcome == "failed-open" else ""))
     if not rows:
         rows.append(Row("open sessions", "none"))
+    views = {record.number("namespace") for record in found.sessions} - {0}
+    rows += [Row("private mounts", str(len(views)), "of the sessions shown below")] if views else []
     if found.stale:
         rows.append(Row("stale records", str(found.stale), "their programs were killed; the planner removes them"))
     whose = f" of {found.user or 'uid'} ({found.uid})" if found.uid is not None else ""
@@ -66,17 +68,19 @@ def _sessions(report: Report, found: Found) -> None:
 
 def _session(record: Record) -> Row:
     outcome, directory = record.get("outcome"), record.get("directory")
+    failed = outcome == "failed-open"  # also one that has its directory, and not its view
     return Row(f"{record.get('user')}, {record.get('service')}",
                f"process {record.number('pid')}, since {moment(record.number('time'))}",
-               f"{outcome or 'being opened'}: {directory or record.get('reason')}",
-               "bad" if outcome == "failed-open" else "")
+               f"{outcome or 'being opened'}: {not failed and directory or record.get('reason')}",
+               "bad" if failed else "")
 
 
 def _session_data(record: Record) -> dict[str, Any]:
     return {"user": record.get("user"), "uid": record.number("uid"), "service": record.get("service"),
             "pid": record.number("pid"), "since": record.number("time"), "stage": record.get("stage"),
             "outcome": record.get("outcome"), "reason": record.get("reason"),
-            "directory": record.get("directory") or None}
+            "directory": record.get("directory") or None,
+            "namespace": record.number("namespace") or None, "view": record.get("view") or None}
 
 
 def _failures(report: Report, failures: list[Failure]) -> None:

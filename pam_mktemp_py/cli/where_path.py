@@ -8,6 +8,7 @@ import stat
 from pam_mktemp_py import paths
 from pam_mktemp_py.cli.facts import moment, owner
 from pam_mktemp_py.cli.report import NEEDS_ROOT, Report, Row
+from pam_mktemp_py.cli.where_pid import add_seers
 from pam_mktemp_py.cli.where_rows import add_account, vars_of
 from pam_mktemp_py.directory import inspect, names, whose
 from pam_mktemp_py.directory.aside import ASIDE, NEW
@@ -17,6 +18,11 @@ from pam_mktemp_py.linux import accounts
 def answer(report: Report, asked: str, leaves: list[str]) -> None:
     """Fill the report. OSError if there is nothing at the path."""
     path = real(asked)
+    _whose(report, path, leaves)
+    add_seers(report, path)
+
+
+def _whose(report: Report, path: str, leaves: list[str]) -> None:
     settings = report.settings
     private = f"{os.path.realpath(settings.base).rstrip('/')}/{paths.PRIVATE}"
     report.data |= {"private": False, "path": path}

@@ -90,10 +90,11 @@ def test_show(command: Command) -> None:
     command.config.write_text('min_uid = 1000\nexempt_users = [\n "root",\n "adm"]\n')
     path = drop_in(command, "a.toml", '[directories.cache]\nvariables = ["XDG_CACHE_HOME"]\n')
     found = {each["key"]: each for each in command.json("config", "show")["settings"]}
-    assert list(found) == [key.name for key in KEYS][:-1] + [
-        "directories.tmp.variables", "directories.cache.variables"]
+    assert list(found) == [key.name for key in KEYS if not key.inner] + [
+        "directories.tmp.variables", "directories.cache.variables",
+        *(f'mounts."/tmp".{key}' for key in ("noexec", "pass", "links")), "shims.enabled", "shims.variables"]
     assert found["stage"] == {
-        "key": "stage", "type": "word", "value": "env", "default": "env", "allowed": '"env" or "off"',
+        "key": "stage", "type": "word", "value": "env", "default": "env", "allowed": '"bind", "shim", "env" or "off"',
         "description": KEYS[0].description, "origin": None, "entries": []}
     assert (found["min_uid"]["value"], found["min_uid"]["default"]) == (1000, 0)
     assert found["min_uid"]["origin"] == {"file": str(command.config), "line": 1}
@@ -112,11 +113,23 @@ def test_show_one(command: Command) -> None:
                         ("directories.cache.variables", ["directories.cache.variables"]),
                         ("directories", ["directories.tmp.variables", "directories.cache.variables"])):
         assert [each["key"] for each in command.json("config", "show", asked)["settings"]] == keys
+    command.config.write_text(command.config.read_text() + '[mounts."/var/tmp"]\nnoexec = true\n[mounts."/tmp".links]\n'
+                              'a = "/run/a"\n[shared.web]\nusers = ["alice", "bob"]\n')
+    for asked, keys in (('mounts."/tmp".noexec', ['mounts."/tmp".noexec']), ("shared.web.users", ["shared.web.users"]),
+                        ('mounts."/var/tmp"', [f'mounts."/var/tmp".{key}' for key in ("instance", "noexec")])):
+        assert [each["key"] for each in command.json("config", "show", asked)["settings"]] == keys
+    found = {each["key"]: each for each in command.json("config", "show")["settings"]}
+    assert (found['mounts."/var/tmp".noexec']["value"], found['mounts."/var/tmp".noexec']["default"]) == (True, None)
+    assert found['mounts."/var/tmp".noexec']["origin"] == {"file": str(command.config), "line": 5}
+    assert (found['mounts."/tmp".noexec']["value"], found['mounts."/tmp".noexec']["default"]) == (False, False)
+    assert found['mounts."/tmp".links']["value"] == {"a": "/run/a"}
+    assert found["shared.web.users"]["value"] == ["alice", "bob"]
     shown = command("-v", "config", "show", "exempt_users").stdout
     assert shown.count(f"{command.config}:1") == 2 and "Accounts that get nothing" in shown
     assert max(map(len, command("-v", "config", "show").stdout.splitlines())) <= WIDTH
     for asked, message in (("stages", "did you mean stage?"), ("", "known are: stage"),
-                           ("directories.x", "there are: tmp, cache")):
+                           ("directories.x", "there are: tmp, cache"),
+                           ("shared.x", "there are: web"), ('mounts."/x"', 'there are: "/tmp", "/var/tmp"')):
         result = command("config", "show", asked)
         assert result.exit_code == 2 and message in result.stderr
 
@@ -133,9 +146,9 @@ def test_import_prints_toml(command: Command, conf: Path) -> None:
     assert command("-q", "config", "import", str(conf)).stderr == ""
     command.config.write_text(result.stdout)
     assert load(str(command.config), owner=os.getuid()).exempt_users == ["root", USER]
-    conf.write_text(NAMESPACE + "/var/tmp /x/ user\n")
+    conf.write_text(NAMESPACE + "$HOME /x/ user\n")
     result = command("config", "import", str(conf))
-    assert result.exit_code == 1 and f"not translated: {conf}:2: /var/tmp stays shared" in result.stderr
+    assert result.exit_code == 1 and f"not translated: {conf}:2: $HOME stays shared" in result.stderr
     found = command.json("config", "import", str(conf), status=1)
     assert found["format"] == "pam_namespace" and found["not_translated"][0]["where"] == f"{conf}:2"
     assert found["path"] is None and not found["written"] and found["text"] == result.stdout

@@ -110,7 +110,7 @@ def test_text_is_a_plan(command: Command) -> None:
     assert result.exit_code == 0 and "are shown as 0" in result.stderr
     plan = twin.parse(result.stdout.encode())
     assert plan["service"] == [[b"sshd"]] and plan["setenv"][0] == [b"TMPDIR", f"{HOME}/tmp".encode()]
-    assert command.json("plan", USER, "-s", "sshd", "--text")["text"].startswith("pam-mktemp-plan 1\n")
+    assert command.json("plan", USER, "-s", "sshd", "--text")["text"].startswith("pam-mktemp-plan 3\n")
     assert command("-q", "plan", USER, "--text").stderr == ""
     command.config.write_text('stage = "off"')
     result = command("plan", USER, "--text")

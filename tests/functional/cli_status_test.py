@@ -69,7 +69,8 @@ def test_open_sessions_by_stage_and_outcome(command: Command, session: Session) 
                                {"stage": "off", "outcome": "shared", "sessions": 1}]
     assert found["sessions"][0] == {
         "user": "root", "uid": 0, "service": "sshd", "pid": 7, "since": 1700000000, "stage": "off",
-        "outcome": "shared", "reason": "exempt user", "directory": None}
+        "outcome": "shared", "reason": "exempt user", "directory": None,
+        "namespace": None, "view": None}
     assert len(found["sessions"]) == 4
     shown = command("status").stdout
     assert "private, stage env  3" in shown and "alice, sshd" not in shown
