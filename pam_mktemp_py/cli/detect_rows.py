@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pam_mktemp_py.cli.detect_remedies import Remembered
 from pam_mktemp_py.cli.detect_traces import Traced
 from pam_mktemp_py.cli.report import Report, Row
 from pam_mktemp_py.detect import model
@@ -23,12 +24,12 @@ _CALL = 100  # characters of a call
 _LONGEST = 120  # characters of a name in a row: it may have 4,095, and --json has them all
 
 
-def data(verdict: Verdict, traced: list[Traced]) -> dict[str, Any]:
+def data(verdict: Verdict, traced: list[Traced], remedies: Remembered) -> dict[str, Any]:
     """The keys of --json, as cli/detect.py describes them."""
     return {
         "verdict": verdict.verdict,
         "programs": [_program_data(each) for each in verdict.programs],
-        "findings": [_finding_data(each) for each in verdict.findings],
+        "findings": [_finding_data(each) | {"remedy": remedies.data(each)} for each in verdict.findings],
         "dropped": verdict.dropped,
         "lines": sum(each.lines for each in traced),
         "unread": [_unread_data(one) for each in traced for one in each.unread],

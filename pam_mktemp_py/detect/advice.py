@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from pam_mktemp_py import log
 from pam_mktemp_py.detect import model
 from pam_mktemp_py.detect.facts import Facts
-from pam_mktemp_py.detect.known import known
-from pam_mktemp_py.detect.model import Finding
+from pam_mktemp_py.detect.model import Finding, Known
 
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\][A-Za-z0-9:_.\\@-]{0,254}")
 _NAMES, _LONGEST = 8, 120  # how many names a drop-in lists, and characters of each
@@ -25,15 +24,14 @@ _BY_KIND = {
 }
 
 
-def advise(kind: str, facts: Facts) -> str:
-    """One line."""
-    row = known(facts.program, facts.path)
+def advise(kind: str, facts: Facts, row: Known | None) -> str:
+    """One line; `row` is what is known of it."""
     if kind == model.SECURE_EXEC and not facts.secure:
         return "a program before it lost TMPDIR (setuid, setgid or capabilities): set it again, as env TMPDIR=... does"
     if kind == model.SECURE_EXEC:
         return "TMPDIR is taken from what is setuid, setgid or has capabilities: " + (
             row.advice if row is not None else "a private mount of /tmp for the session")
-    if row is not None and kind == row.kind:
+    if row is not None and kind not in model.NOT_TO_DO and (kind == row.kind or not row.kind):
         return row.advice
     return _BY_KIND[kind].replace("/tmp", _top(facts.path))
 

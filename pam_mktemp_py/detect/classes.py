@@ -3,12 +3,13 @@ from __future__ import annotations
 
 from pam_mktemp_py.detect import model
 from pam_mktemp_py.detect.facts import Facts
-from pam_mktemp_py.detect.known import Known, known
+from pam_mktemp_py.detect.model import Known
+
+_SEMAPHORE = "/dev/shm/sem."  # sem_open(3) of every program: a name is there to be met at
 
 
-def classify(facts: Facts) -> str:
-    """One of model.CLASSES."""
-    row = known(facts.program, facts.path)
+def classify(facts: Facts, row: Known | None) -> str:
+    """One of model.CLASSES; `row` is what is known of it."""
     if facts.excuse == model.ALREADY_PRIVATE:
         return model.ALREADY_PRIVATE
     if facts.abstract or not facts.active:
@@ -27,11 +28,12 @@ def classify(facts: Facts) -> str:
 
 
 def _blamed(facts: Facts, row: Known | None) -> str:
-    if row is not None and row.kind != model.HARDCODED:
-        return row.kind
+    kind = row.kind if row is not None else ""
+    if kind in (model.SHARED_IPC, model.USER_IPC, model.KNOB):
+        return kind
     if facts.stripped:
         return model.SECURE_EXEC
-    if row is None and (facts.bound or facts.connected):
+    if not kind and (facts.bound or facts.connected or facts.path.startswith(_SEMAPHORE)):
         return model.USER_IPC
     return model.HARDCODED
 

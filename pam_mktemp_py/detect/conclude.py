@@ -8,16 +8,17 @@ from pam_mktemp_py.detect.advice import advise
 from pam_mktemp_py.detect.classes import classify
 from pam_mktemp_py.detect.danger import danger
 from pam_mktemp_py.detect.facts import Facts
-from pam_mktemp_py.detect.model import Evidence, Finding, ProgramVerdict, Verdict
+from pam_mktemp_py.detect.model import Evidence, Finding, Lookup, ProgramVerdict, Verdict, nothing_known
 
 _HARMLESS = frozenset({model.LOOK_ONLY, model.ALREADY_PRIVATE})
 _SHARED_IPC_AT_MOST = 19  # its directory is root's or must be, and nobody can move it
 _NOT_IPC = ("unsafe", "executed", "searched")  # a socket is not opened: what has a socket's name is none
 
 
-def finding(facts: Facts) -> Finding:
+def finding(facts: Facts, known: Lookup) -> Finding:
     """One finding."""
-    kind = classify(facts)
+    row = None if facts.excuse or facts.abstract or not facts.active else known(facts.program, facts.path)
+    kind = classify(facts, row)
     level, rank, cwe, why = danger(facts)
     if kind in _HARMLESS:
         level, rank = "low" if cwe else "none", min(rank, 12)
@@ -35,14 +36,15 @@ def finding(facts: Facts) -> Finding:
         program=facts.program, path=facts.path, kind=kind, danger=level, rank=rank,
         cwe=tuple(f"CWE-{number}" for number in cwe), why=why, name=facts.name, calls=dict(facts.calls),
         chain=facts.chain, evidence=evidence, example=facts.example, count=facts.names, left=facts.left,
-        advice=advise(kind, facts))
+        advice=advise(kind, facts, row), entry=row.entry if row and kind not in model.NOT_TO_DO else "")
 
 
-def concluded(counted: Iterable[Facts], programs: dict[str, ProgramVerdict], dropped: int) -> Verdict:
+def concluded(counted: Iterable[Facts], programs: dict[str, ProgramVerdict], dropped: int,
+              known: Lookup = nothing_known) -> Verdict:
     """Everything, worst first."""
     findings = []
     for facts in counted:
-        found = finding(facts)
+        found = finding(facts, known)
         findings.append(found)
         program = programs.setdefault(facts.program, ProgramVerdict(facts.program, model.NONE))
         program.secure = program.secure or bool(facts.secure)

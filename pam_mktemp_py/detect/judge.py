@@ -10,7 +10,7 @@ from pam_mktemp_py.detect.alike import renamed, summed
 from pam_mktemp_py.detect.conclude import concluded
 from pam_mktemp_py.detect.counters import Counters
 from pam_mktemp_py.detect.facts import MAKES, Facts, exclusive, writes
-from pam_mktemp_py.detect.model import SEALED, Context, ProgramVerdict, Verdict
+from pam_mktemp_py.detect.model import SEALED, Context, Lookup, ProgramVerdict, Verdict, nothing_known
 from pam_mktemp_py.detect.owner import given_away
 from pam_mktemp_py.detect.runs import compared
 from pam_mktemp_py.detect.stories import Stories, Story
@@ -30,13 +30,14 @@ class Counted(NamedTuple):
     dropped: int
 
 
-def judged(runs: Sequence[Counted]) -> Verdict:
-    """The verdict on one or several runs of a command."""
+def judged(runs: Sequence[Counted], known: Lookup = nothing_known) -> Verdict:
+    """The verdict on one or several runs of a command; `known` is asked of each finding, and of nothing else."""
     if len(runs) == 1:
         facts, programs, dropped = runs[0]
         renamed(facts)
-        return concluded(summed(facts), programs, dropped)
-    return compared([run.facts for run in runs], [run.programs for run in runs], sum(run.dropped for run in runs))
+        return concluded(summed(facts), programs, dropped, known)
+    return compared([run.facts for run in runs], [run.programs for run in runs], sum(run.dropped for run in runs),
+                    known)
 
 
 class Judge:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 SHARED = ("/tmp", "/var/tmp", "/dev/shm")
 
@@ -23,6 +24,7 @@ CLASSES = {
     LOOK_ONLY: "Nothing was made, written, changed or connected to.",
 }
 TOLD = frozenset({USER_REQUESTED, ALREADY_PRIVATE, LOOK_ONLY})  # shown, and no fault of the program's
+NOT_TO_DO = TOLD | {ANONYMOUS}  # no remedy is needed
 
 HONOURS, HARDCODES, MIXED, NONE = "honours", "hardcodes", "mixed", "none"
 
@@ -35,6 +37,23 @@ FIXED, RANDOM = "fixed", "random"
 
 # What a folder that was there before is to other users: they can write to it, can enter it, can do neither.
 OPEN, CLOSED, SEALED = 0, 1, 2
+
+
+class Known(NamedTuple):
+    """What is known beforehand of a program's use of a name: `entry` names what knows it, `kind` is the class of it
+    ("" if the calls have to tell), `advice` what to do next."""
+
+    entry: str
+    kind: str
+    advice: str
+
+
+Lookup = Callable[[str, str], Known | None]  # a program and a name, both as a finding has them
+
+
+def nothing_known(_program: str, _path: str) -> Known | None:
+    """Where no catalogue is at hand."""
+    return None
 
 
 def _nothing_secure(_program: str) -> bool:
@@ -103,6 +122,7 @@ class Finding:
     count: int  # how many real names
     left: int  # how many of them were still there at the end
     advice: str = ""
+    entry: str = ""  # what knows a remedy
 
 
 @dataclass

@@ -8,14 +8,15 @@ from pam_mktemp_py.detect import model
 from pam_mktemp_py.detect.alike import renamed, summed
 from pam_mktemp_py.detect.conclude import concluded
 from pam_mktemp_py.detect.facts import Facts
-from pam_mktemp_py.detect.model import RANDOM, ProgramVerdict, Verdict
+from pam_mktemp_py.detect.model import RANDOM, Lookup, ProgramVerdict, Verdict, nothing_known
 
 Counted = Sequence[Facts]
 _Key = tuple[str, str, str]  # program, path, excuse
 _LEAST = 3  # letters that differ
 
 
-def compared(runs: Sequence[Counted], programs: Sequence[dict[str, ProgramVerdict]], dropped: int) -> Verdict:
+def compared(runs: Sequence[Counted], programs: Sequence[dict[str, ProgramVerdict]], dropped: int,
+             known: Lookup = nothing_known) -> Verdict:
     """One verdict on all runs. `runs` has the counters of each, `programs` what each made in its own directory."""
     _settle(runs)
     groups: dict[_Key, list[Facts]] = {}
@@ -29,7 +30,7 @@ def compared(runs: Sequence[Counted], programs: Sequence[dict[str, ProgramVerdic
             one = whole.setdefault(name, ProgramVerdict(name, model.NONE))
             one.private = max(one.private, each.private)
             one.secure = one.secure or each.secure
-    return concluded([_joined(group) for group in groups.values()], whole, dropped)
+    return concluded([_joined(group) for group in groups.values()], whole, dropped, known)
 
 
 def _settle(runs: Sequence[Counted]) -> None:

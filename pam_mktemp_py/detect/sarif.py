@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote_from_bytes
 
@@ -19,8 +20,9 @@ _SEVERITY = {"critical": "9.0", "high": "7.5", "medium": "5.0", "low": "2.5", "n
 _RULES = [kind for kind in model.CLASSES if kind not in model.TOLD]
 
 
-def sarif(verdict: Verdict, version: str, command: str, complete: bool) -> dict[str, Any]:
-    """The document, to be written by json. `complete`: the whole log was understood."""
+def sarif(verdict: Verdict, version: str, command: str, complete: bool,
+          remedy: Callable[[Finding], dict[str, Any] | None] = lambda _: None) -> dict[str, Any]:
+    """The document, to be written by json. `complete`: the whole log was understood; `remedy`: what is known of one."""
     told = [each for each in verdict.findings if each.kind in _RULES]
     rules = [kind for kind in _RULES if any(each.kind == kind for each in told)]
     numbers = sorted({int(cwe.partition("-")[2]) for each in told for cwe in each.cwe})
@@ -30,7 +32,7 @@ def sarif(verdict: Verdict, version: str, command: str, complete: bool) -> dict[
             "supportedTaxonomies": [{"name": "CWE", "index": 0}] if numbers else []}},
         "invocations": [{"executionSuccessful": complete, "commandLine": _plain(command)}],
         "columnKind": "unicodeCodePoints",
-        "results": [_result(each, rules.index(each.kind), numbers) for each in told],
+        "results": [_result(each, rules.index(each.kind), numbers, remedy(each)) for each in told],
     }
     if numbers:
         run["taxonomies"] = [{
@@ -48,7 +50,7 @@ def _rule(kind: str, told: list[Finding]) -> dict[str, Any]:
             "properties": {"tags": ["security", "temporary-files"], "security-severity": _SEVERITY[worst]}}
 
 
-def _result(finding: Finding, rule: int, numbers: list[int]) -> dict[str, Any]:
+def _result(finding: Finding, rule: int, numbers: list[int], remedy: dict[str, Any] | None) -> dict[str, Any]:
     text = f"{_plain(finding.program)} uses {_plain(finding.path)}: {_plain(finding.why)}. Next: {finding.advice}."
     mark = hashlib.sha256("\0".join((finding.program, finding.path, finding.kind)).encode("utf-8", "surrogateescape"))
     result: dict[str, Any] = {
@@ -61,6 +63,8 @@ def _result(finding: Finding, rule: int, numbers: list[int]) -> dict[str, Any]:
                        "chain": [_plain(each) for each in finding.chain],
                        "evidence": [f"{each.line}: {_plain(each.call)}" for each in finding.evidence]},
     }
+    if remedy is not None:
+        result["properties"]["remedy"] = remedy
     if finding.cwe:
         result["taxa"] = [{"id": cwe.partition("-")[2], "index": numbers.index(int(cwe.partition("-")[2])),
                            "toolComponent": {"name": "CWE", "index": 0}} for cwe in finding.cwe]

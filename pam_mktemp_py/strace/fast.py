@@ -17,7 +17,9 @@ from pam_mktemp_py.strace.tasks import Task
 _STRING = r'"[^"\\]*+(?:\\[^x][^"\\]*+)*"(?:\.\.\.)?'
 _NOTE = r"<[^<>\\]*+>"
 _BODY = rf'(?:[^"<>)]++|\)(?! *= )|(?<=[=-])>|{_STRING}|{_NOTE})*\)'
-_RESULT = rf' *= -?[0-9a-fx]++(?:{_NOTE}(?:\(deleted\))?)?(?: (?:E[A-Z0-9_]++ )?\([^()<>"]*+\))?(?: <[0-9.]++>)?'
+# Not that of a mount namespace: who enters it later has the mounts that are seen here (state.py).
+_RESULT = rf' *= -?[0-9a-fx]++(?:(?!<mnt:){_NOTE}(?:\(deleted\))?)?'
+_RESULT += r'(?: (?:E[A-Z0-9_]++ )?\([^()<>"]*+\))?(?: <[0-9.]++>)?'
 _IN = ("(?:openat|newfstatat|unlinkat|readlinkat|faccessat2?|mkdirat|statx|fstatat64|mknodat|fchmodat2?|fchownat"
        r"|utimensat)\(")
 _OF = (r"(?:access|readlink|l?stat(?:64)?|open|unlink|rmdir|mkdir|l?chown|chmod|creat|truncate|statfs"
@@ -35,7 +37,7 @@ _match_signal = re.compile(r"--- SIG[A-Z0-9_+]++ \{[^\x1b]*\} ---", re.DOTALL).f
 # only for lines with two quotes and no backslash: what excludes a single character is matched much faster then.
 _QUICK = (r'(?:(?:openat|newfstatat|unlinkat|readlinkat|mkdirat|statx)\((?:AT_FDCWD<([^>]*+)>|\d++<[^>]*+>), "'
           r'|(?:access\("(?!/etc/suid-)|(?:readlink|l?stat|open|unlink|rmdir|mkdir|chmod)\(")(?:(?=/)|()))'
-          r'[^"]*+"[^)]*+\) *= (?:\d++(?:<[^>]*+>)?|-1 E[^(]*+\([^)]*+\))')
+          r'[^"]*+"[^)]*+\) *= (?:\d++(?:<(?!mnt:)[^>]*+>)?|-1 E[^(]*+\([^)]*+\))')
 quick = re.compile(rf"(?:\[pid +)?(\d{{1,7}}+)\]? +{_QUICK}", re.DOTALL).fullmatch
 quick_timed = re.compile(rf"{PREFIX}{_QUICK}(?: <[0-9.]++>)?", re.DOTALL).fullmatch
 _plain = re.compile(r"[A-Za-z0-9._+,:@%-]+")

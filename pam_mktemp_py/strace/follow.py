@@ -238,7 +238,7 @@ class Follower:
         if self.family.place(call, task):
             self.known.forget()
         found += self._acts.of(call, task, number, text)
-        if call.name not in calls.CHANGES:
+        if call.name not in calls.CHANGES and not call.note.startswith("<mnt:["):
             return
         if call.name in calls.CLONES:
             self.family.born(call, task, text, number, files)

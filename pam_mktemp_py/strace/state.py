@@ -11,6 +11,7 @@ from pam_mktemp_py.strace.places import below, moved
 from pam_mktemp_py.strace.tasks import Task, Tasks
 
 SUID_DEBUG = "/etc/suid-debug"  # glibc looks for it in AT_SECURE programs only (elf/rtld.c up to 2.36, ld.so(8))
+OWN_MOUNTS = '"/proc/self/ns/mnt"'
 MOST_WORDS = 256
 LONGEST_WORD = 4096
 MOST_IMAGES = 8
@@ -25,6 +26,7 @@ class State:
         self.moved = False  # a directory in which somebody is got another name
         self._tasks = tasks
         self._unresolved = unresolved
+        self._namespaces: dict[str, View] = {}  # by what -y says of a descriptor that was opened in them
         self._changes: dict[str, Callable[[Call, Task], None]] = {
             "chdir": self._chdir, "fchdir": self._fchdir, "getcwd": self._getcwd, "chroot": self._chroot,
             "pivot_root": self._pivot_root, "umask": self._umask, "unshare": self._unshare, "mount": self._mount,
@@ -44,6 +46,8 @@ class State:
             return
         elif call.name in ("execve", "execveat"):
             self._execute(call, task, line)
+        elif call.note.startswith("<mnt:[") and OWN_MOUNTS in call.args[:2] and len(self._namespaces) < MOST_WORDS:
+            self._namespaces[call.note] = task.view
         elif call.name == "setns":
             self._setns(call, task, line, text)
         elif call.name in self._changes and call.args:
@@ -120,10 +124,13 @@ class State:
         flags = arguments.flags(call.args[1]) if len(call.args) > 1 else frozenset()
         by_note = not flags and ("<mnt:[" in call.args[0] or "/ns/mnt" in call.args[0]) if call.args else False
         if "CLONE_NEWNS" in flags or by_note:
-            task.view = View(False)
+            known = self._namespaces.get(call.args[0][call.args[0].find("<"):])
+            task.view = View(False) if known is None else known
             task.files = task.files.copy()
             task.files.cwd, task.files.root = "/", ""
-            self._unresolved.add(line, text, "it enters a mount namespace of which the log does not tell what is where")
+            if known is None:
+                self._unresolved.add(line, text, "it enters a mount namespace of which the log does not tell what is "
+                                     "where")
         pid_note = not flags and ("<pid:[" in call.args[0] or "/ns/pid" in call.args[0]) if call.args else False
         task.renumbers = task.renumbers or "CLONE_NEWPID" in flags or pid_note
 

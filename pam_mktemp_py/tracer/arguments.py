@@ -12,8 +12,8 @@ CALLS = (
     "symlinkat", "rename", "renameat", "renameat2", "unlink", "unlinkat", "rmdir", "chmod", "fchmod", "fchmodat",
     "fchmodat2", "chown", "chown32", "lchown", "lchown32", "fchown", "fchown32", "fchownat", "truncate", "truncate64",
     "bind", "connect", "sendto", "getsockopt", "socketcall", "chdir", "fchdir", "chroot", "umask", "mount",
-    "move_mount", "umount2", "pivot_root", "unshare", "setns", *USERS, "execve", "execveat", "clone", "clone3", "fork",
-    "vfork", "io_uring_setup",
+    "open_tree", "fsmount", "move_mount", "umount2", "pivot_root", "unshare", "setns", *USERS, "execve", "execveat",
+    "clone", "clone3", "fork", "vfork", "io_uring_setup",
 )
 # strace resumes a new thread or child past its filter only from its first traced call on, and until then stops it at
 # every call (TE_SECCOMP in its strace.c). What each makes first: glibc, Go, musl. They are rare, and say nothing.

@@ -22,11 +22,13 @@ _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 class Private:
     """What TMPDIR names, in a folder that only the account can enter.
 
-    `left` are names that were in it at the end (at most SHOWN of `count`); `keep` says why it must not be removed,
-    '' if it shall be; `notes` are sentences about what was not removed. All three are of use after the context.
+    `fd` is open on it within the context: the account can put something else at its path. `left` are names that were
+    in it at the end (at most SHOWN of `count`); `keep` says why it must not be removed, '' if it shall be; `notes` are
+    sentences about what was not removed. All three are of use after the context.
     """
 
     path: str
+    fd: int = -1
     keep: str = ""
     left: list[str] = field(default_factory=list)
     count: int = 0
@@ -53,7 +55,7 @@ def private_folder(account: Account | None, base: str = "/tmp") -> Iterator[Priv
     with _folder(base) as made:
         found, inner = Private(f"{made.path}/tmp"), -1
         try:
-            inner = _inner(made)
+            inner = found.fd = _inner(made)
             os.fchmod(inner, 0o1777)
             if account is not None and account.uid != os.geteuid():
                 os.fchown(made.fd, account.uid, account.gid)

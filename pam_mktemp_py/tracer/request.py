@@ -48,7 +48,7 @@ class Outcome:
     which is `signal` then (else 0). `leader` is the pid of the command (0: none was seen). `left` are the processes
     (pid, name) that it left behind; `left_running` says whether they were let run on or were ended. `filtered`:
     strace used its seccomp filter. `setuid_kept`: setuid, setgid and capable programs ran as they do untraced.
-    `notes` are whole sentences for who ran it.
+    `ending`: a signal came to us meanwhile that ends a program. `notes` are whole sentences for who ran it.
     """
 
     status: int = 0
@@ -59,4 +59,5 @@ class Outcome:
     left_running: bool = False
     filtered: bool = False
     setuid_kept: bool = False
+    ending: bool = False
     notes: list[str] = field(default_factory=list)

@@ -128,6 +128,7 @@ class Watch:
     def _relay(self) -> None:
         self._find_leader()
         for number in self._signals.arrived():
+            self._outcome.ending = self._outcome.ending or number in relay.ENDING
             self._hurry = self._hurry or (self._leader_ended() and number in relay.ENDING)
             if relay.for_us_alone(number):
                 self._waiting.append(number)

@@ -27,7 +27,7 @@ KEYS = {"schema", "command", "words", "tmpdir", "shared", "verdict", "programs",
         "unread", "unread_count", "unresolved", "unresolved_count", "cut", "io_uring", "runs", "unit", "drop_in",
         "finding"}
 FINDING = {"program", "path", "class", "danger", "rank", "cwe", "why", "name", "calls", "chain", "evidence", "example",
-           "count", "left", "next"}
+           "count", "left", "next", "remedy"}
 RUN = {"status", "signal", "timed_out", "seconds", "filtered", "setuid_kept", "left", "left_in_tmpdir"}
 Script = Callable[[str], str]
 

@@ -6,15 +6,18 @@ import pytest
 
 from pam_mktemp_py.detect.judge import Judge, judged
 from pam_mktemp_py.detect.model import Context, Finding, Verdict
+from pam_mktemp_py.prove.known_remedies import Remedies
+from pam_mktemp_py.remedies import catalogue
 from pam_mktemp_py.strace.reader import Reader
 
 TMPDIR = "/tmp/.private/u1/tmp"
+SHIPPED = Remedies(catalogue.load(site="/nonexistent", state="/nonexistent"))
 START = '100 execve("/usr/bin/prog", ["prog"{}], 0x7ffd /* 9 vars */) = 0\n'
 
 
 def judge(log: str, argv: str = "", **context: object) -> Verdict:
     """The verdict on a log whose first process is /usr/bin/prog, 100."""
-    return judged([counted(log, argv, **context)])
+    return judged([counted(log, argv, **context)], SHIPPED.known)
 
 
 def counted(log: str, argv: str = "", **context: object):
@@ -238,9 +241,10 @@ def test_a_view_of_its_own_for_all_of_the_trace() -> None:
     assert only(judge(opened("/tmp/x", WRITE), private=frozenset({"/tmp"}))).kind == "already-private"
 
 
-@pytest.mark.parametrize("normal", ["/usr/bin/tmux", "/usr/bin/ssh-agent", "/usr/bin/dbus-daemon"])
-def test_known_programs_have_their_own_advice(normal: str) -> None:
-    log = execed(100, normal) + '100 mkdir("/tmp/xyz-1000", 0700) = 0\n'
+@pytest.mark.parametrize(("normal", "name"), [
+    ("/usr/bin/tmux", "tmux-1000"), ("/usr/bin/ssh-agent", "ssh-T21XVD2kAQ8y"), ("/usr/bin/dbus-daemon", "dbus-x")])
+def test_known_programs_have_their_own_advice(normal: str, name: str) -> None:
+    log = execed(100, normal) + f'100 mkdir("/tmp/{name}", 0700) = 0\n'
     finding = only(judge(log))
     assert finding.kind == "user-ipc" and "private mount" not in finding.advice
 

@@ -86,6 +86,23 @@ def test_the_host_s_name_of_a_bound_tree() -> None:
     assert made(*lines, *fill, '7 mkdir("/mnt/a", 0700) = 0')[-1:] == [("/tmp/a", False)]
 
 
+def test_a_namespace_that_a_child_made_and_described() -> None:
+    """As the launcher makes its own: the mounts are those of a process that shares all but them."""
+    flags = "CLONE_VM|CLONE_FILES|CLONE_VFORK|CLONE_NEWNS|CLONE_NEWUSER"
+    lines = [f"7 clone(child_stack=0x5, flags={flags} <unfinished ...>",
+             '8 openat(AT_FDCWD</>, "/proc/self/ns/mnt", O_RDONLY|O_CLOEXEC) = 4<mnt:[4026532180]>',
+             '8 openat(AT_FDCWD</>, "/proc/1/ns/mnt", O_RDONLY|O_CLOEXEC) = 5<mnt:[4026532181]>',
+             '8 mount("x", "/tmp", "tmpfs", 0, NULL) = 0', "7 <... clone resumed>) = 8", "8 +++ exited with 0 +++"]
+    fill = ['7 access("/etc/passwd", R_OK) = 0'] * 300
+    for before in ([], fill):
+        entered = "7 setns(4<mnt:[4026532180]>, CLONE_NEWNS) = 0"
+        assert made(*before, *lines, MADE) == [("/tmp/a", False)]
+        assert made(*before, *lines, entered, MADE) == [("/tmp/a", True)]
+        reader = Reader(watch=("/tmp",))  # that of process 1 is not what the child sees
+        list(reader.events(["\n".join([*before, *lines, entered.replace("180", "181"), ""]).encode()]))
+        assert len(reader.unresolved) == 1
+
+
 def test_a_namespace_that_was_entered() -> None:
     for line in ("setns(3</proc/9/ns/mnt>, CLONE_NEWNS) = 0", "setns(3<mnt:[4026531840]>, 0) = 0"):
         reader = Reader(watch=("/tmp",))

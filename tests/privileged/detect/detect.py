@@ -63,7 +63,7 @@ def _key(finding: dict[str, Any]) -> tuple[str, str, str, str]:
 
 def arguments(*words: str, answer: str = ANSWER) -> list[str]:
     """The command line, with the answer beside the command's own output."""
-    return ["pam-mktemp", "--json", "-o", answer, "detect", *words]
+    return ["/usr/bin/pam-mktemp", "--json", "-o", answer, "detect", *words]
 
 
 def read(done: subprocess.CompletedProcess[str], answer: str = ANSWER, unresolved: bool = False) -> Found:

@@ -1,6 +1,7 @@
 """Programs in mounts of their own: what is called /tmp there is not the one of all."""
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 import pytest
@@ -35,6 +36,16 @@ def test_own_tmp(alice: Any, command: list[str], himself: bool) -> None:
 def test_roots() -> None:
     found = detect("unshare", "-m", "sh", "-c", MOUNTED, user=None)
     assert ((*PLAIN, "already-private") in found.told, found.faults) == (True, set())
+
+
+@pytest.mark.parametrize("himself", [False, True], ids=["root", "user"])
+def test_ours(alice: Any, himself: bool) -> None:
+    """The launcher makes its mounts with open_tree(2) and move_mount(2)."""
+    subprocess.run(["pam-mktemp", "run", "-u", "alice", "--", "true"], check=True)
+    command = ("pam-mktemp-launch", "tmp-witness", "plain")
+    found = detect_own(alice, *command) if himself else detect(*command)
+    assert (*PLAIN, "already-private") in found.told
+    assert "tmp-witness" not in {program for program, *_ in found.faults}
 
 
 def test_before_it_is_mounted() -> None:

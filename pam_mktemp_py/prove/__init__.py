@@ -1,0 +1,1 @@
+"""From a remedy to its proof: traced runs of a program without it and with it."""
