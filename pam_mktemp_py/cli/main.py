@@ -15,8 +15,8 @@ from pam_mktemp_py.cli.report import Report, deliver
 from pam_mktemp_py.cli.settings import Settings
 from pam_mktemp_py.cli.streams import drop, occupied, settled
 
-COMMANDS = ("config", "detect", "disable", "doctor", "enable", "install", "plan", "scan", "status", "uninstall",
-            "where")
+COMMANDS = ("config", "detect", "disable", "doctor", "enable", "enter", "host", "install", "plan", "run", "scan",
+            "shims", "status", "uninstall", "where")
 COMPLETION = "_PAM_MKTEMP_COMPLETE"  # click's own name: set where a shell asks what Tab can insert
 FINE, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 2, 130, 141
 
@@ -103,7 +103,8 @@ def group(ctx: click.Context, config: str, json: bool, output: str, color: str, 
     """Private temporary directories for login sessions: set up, looked at, explained.
 
     plan, where, status, doctor and config look, and work for everyone; what only root can see is shown as
-    'needs root'. detect runs a command and finds what ignores TMPDIR, scan looks for it in files. install,
+    'needs root'. detect runs a command and finds what ignores TMPDIR, scan looks for it in files, shims
+    shows what helps. install,
     uninstall, enable, disable and config import --write change the system, as root, and show with --dry-run
     what they would do.
 

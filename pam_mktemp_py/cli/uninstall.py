@@ -7,7 +7,8 @@ The keys of --json beside those that report.py names:
     removed [path]     what was removed
     kept [{path why}]  what was not: the configuration, or a piece that was changed since
     open_sessions      how many are open; they go on with what they have
-    remaining [{path files bytes whole}]    users' files below /tmp/.private; whole: false if counting was cut short
+    remaining [{path files bytes whole}]    users' files: below /tmp/.private, instances of other directories, and
+                       /tmp/shared-NAME; whole: false if counting was cut short
     commands [[word]]  what removes those, as argument lists
 """
 from __future__ import annotations
@@ -18,6 +19,7 @@ import click
 
 from pam_mktemp_py.cli.report import Report, Row
 from pam_mktemp_py.cli.settings import Settings
+from pam_mktemp_py.directory import handover
 from pam_mktemp_py.pamstack import remains, uninstall
 from pam_mktemp_py.pamstack.uninstall import Removal
 from pam_mktemp_py.sessions import records
@@ -35,22 +37,26 @@ def command(settings: Settings, purge: bool, dry_run: bool) -> Report:
     is the configuration, /etc/security/pam_mktemp.toml with its drop-ins, without --purge. With it go also the
     off switch, /var/lib/pam-mktemp and /run/pam-mktemp.
 
-    Sessions that are open keep their directory and their variables. Users' files below /tmp/.private are not
-    removed: what is there is shown, with the commands that remove it. Done twice it is the same; what fails in the
-    middle is finished by a second run.
+    Sessions that are open keep their directory and their variables. Users' files are not removed, be they below
+    /tmp/.private, in instances of other directories or in /tmp/shared-NAME: what is there is shown, with the commands
+    that remove it. Done twice it is the same; what fails in the middle is finished by a second run.
 
     The exit status is 1 if PAM's files still name the module, and 3 if something cannot be removed.
     """
     if os.geteuid() != 0:
         raise PermissionError("the system's folders are root's")
     sessions = sum(record.alive for record in records.records())
+    bases = remains.bases()
     done = uninstall.uninstall(purge=purge, dry_run=dry_run)
     if done.failed:
         error = done.failed[0]
         now = "nothing was changed" if dry_run else (
             "PAM no longer names the module, and what could be removed is; when that is mended, run it again")
         raise OSError(error.errno, f"{error.strerror}; {now}", error.filename)
-    left, commands = remains.remaining(), remains.commands()
+    handed = remains.handed(handover.PREFIX, handover.SHARED)
+    left = [*(one for base in bases for one in remains.remaining(base)), *handed]
+    commands = [words for base in bases for words in remains.commands(base)]
+    commands += [["rm", "-rf", "--one-file-system", one.path] for one in handed]
     report = Report("uninstall", settings, {
         "dry_run": dry_run, "purge": purge, "changes": [change.path for change in done.changes],
         "removed": done.removed, "kept": [{"path": path, "why": why} for path, why in done.kept],

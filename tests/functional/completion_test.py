@@ -40,7 +40,7 @@ def bash(scripts: Path) -> Iterator[Bash]:
 
 @pytest.mark.parametrize(("before", "typed", "words"), [
     ("", "", list(COMMANDS)),
-    ("", "en", ["enable"]),
+    ("", "en", ["enable", "enter"]),
     ("", "--col", ["--color"]),
     ("--color", "", ["auto", "always", "never"]),
     ("config", "", ["check", "import", "show"]),
@@ -75,7 +75,7 @@ def test_bash_loads_it_when_it_is_needed(scripts: Path, tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     shutil.copy(scripts / "completion/pam-mktemp.bash", folder / "pam-mktemp")
     shell = Bash(f"source {library}", f"{scripts}/bin:{os.environ['PATH']}", str(tmp_path))
-    assert shell.completed("pam-mktemp en") == ["enable"]
+    assert shell.completed("pam-mktemp en") == ["enable", "enter"]
     shell.close()
 
 

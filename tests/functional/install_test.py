@@ -38,8 +38,19 @@ def test_files(installed: Path) -> None:
     assert len(list(installed.glob("usr/lib/*/security/pam_mktemp_py.so"))) == 1
     assert os.access(installed / "usr/bin/pam-mktemp", os.X_OK)
     assert (installed / "usr/lib/tmpfiles.d/pam_mktemp.conf").is_file()
+    assert all((installed / LIB / "pam_mktemp_py/lib" / name).is_file() for name in pieces.catalogue(str(TOP)))
     assert (installed / "etc/security/pam_mktemp.toml").read_text() == (TOP / "contrib/pam_mktemp.toml").read_text()
     assert [path for path in installed.rglob("*") if path.name.endswith((".new", ".lock", "-new", "-old"))] == []
+
+
+def test_the_installed_command_has_its_own_catalogue(installed: Path) -> None:
+    script = ("import sys; sys.path.insert(0, sys.argv[1]); from pam_mktemp_py.remedies import catalogue;"
+              "print(catalogue.folder(), len(catalogue.load(site='/nonexistent').entries))")
+    done = subprocess.run(["/usr/bin/python3", "-I", "-B", "-c", script, installed / LIB],
+                          capture_output=True, text=True)
+    folder, _, entries = done.stdout.rpartition(" ")
+    assert (folder, done.stderr) == (str(installed / LIB / "pam_mktemp_py/lib" / pieces.CATALOGUE), "")
+    assert int(entries) == len(list((TOP / pieces.CATALOGUE).glob("*.toml"))) > 50
 
 
 def test_the_manifest_tells_what_is_where(installed: Path) -> None:
@@ -101,6 +112,7 @@ def test_the_wheel_has_the_module() -> None:
     capabilities.need(bool(found), "no wheel is installed, run by tox")
     files = {str(file) for file in found[0].files or ()}
     wanted = {f"pam_mktemp_py/lib/{piece.source}" for piece in pieces.PIECES} | {f"pam_mktemp_py/lib/{pieces.PLANNER}"}
+    wanted |= {f"pam_mktemp_py/lib/{name}" for name in pieces.catalogue(str(TOP))}
     assert wanted <= files
     assert "pam_mktemp_py/linux/boot.py" in files
     assert [name for name in files if name.startswith(("tests", "shims", "contrib"))] == []
@@ -145,6 +157,7 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     actions = {step.path: step.action for step in install.install(install.of_checkout(str(TOP)), layout, dry_run=True)}
     assert actions.pop("/usr/bin/pam-mktemp") == actions.pop(pieces.LIBDIR) == "replaced"
     assert actions.pop("/etc/security/pam_mktemp.toml") == "kept"
+    assert actions.pop("/etc/profile.d/pam-mktemp-shims.sh") == "kept"
     assert set(actions.values()) == {"same"}
 
 
