@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pam_mktemp_py.doctor import (
-    cleaners, configuration, coverage, directory, environment, installation, kernel, modules, ownline, plan, session,
-    shells, slurm, sshd, sudo, surroundings, units, variables,
+    apart, bases, bind, cleaners, configuration, coverage, directory, environment, installation, kernel, logins,
+    modules, ownline, plan, session, shells, shims, slurm, sockets, sshd, sudo, surroundings, units, variables,
 )
 from pam_mktemp_py.doctor.finding import Finding, Patient
 
@@ -25,12 +25,18 @@ ALL: tuple[Check, ...] = (
     environment.check,
     sshd.check,
     shells.check,
+    shims.check,
     kernel.check,
     cleaners.check,
     sudo.check,
     units.check,
     slurm.check,
     surroundings.check,
+    bind.check,
+    apart.check,
+    logins.check,
+    bases.check,
+    sockets.check,
     installation.check,
 )
 

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from pam_mktemp_py.doctor import tmpfiles, tools
+from pam_mktemp_py.doctor import bases, tmpfiles, tools
 from pam_mktemp_py.doctor.finding import NOTE, PROBLEM, Finding, Patient
 from pam_mktemp_py.doctor.removal import holds, joined, touching, unclear
 from pam_mktemp_py.pamstack import places
@@ -27,9 +27,9 @@ _INSERTS = {  # what stands before, and what is put behind it
 }
 
 
-def check(_patient: Patient) -> Iterator[Finding]:
+def check(patient: Patient) -> Iterator[Finding]:
     """systemd-tmpfiles, Debian's tmpreaper, and every line that cron or a boot script runs."""
-    yield from tmpfiles.check()
+    yield from tmpfiles.check((TOP, *bases.tops(patient)), bases.points(patient))
     yield from _tmpreaper()
     said: set[str] = set()
     for kind, patterns in ((PROBLEM, (*TIMED, *UNITS)), (NOTE, AT_BOOT)):

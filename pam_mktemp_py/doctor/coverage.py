@@ -27,7 +27,7 @@ def check(patient: Patient) -> Iterator[Finding]:
                          "this service's sessions get no private directory")
     shared = shared_files(patient)
     missing = [name for name in sorted(patient.stacks)
-               if name not in covered and name != patient.service and _of_logins(patient, name)]
+               if name not in covered and name != patient.service and of_logins(patient, name)]
     for name in missing if shared else []:
         if not any(_includes(patient, name, other) for other in missing if other != name):
             yield _uncovered(name, "service-not-covered",
@@ -53,7 +53,7 @@ def _uncovered(name: str, id: str, why: str) -> Finding:
                    (("pam-mktemp", "enable", "--service", name),))
 
 
-def _of_logins(patient: Patient, name: str) -> bool:
+def of_logins(patient: Patient, name: str) -> bool:
     """Whether a service opens sessions of people that the configuration means."""
     if name == "other" or name.endswith(("-greeter", "-launch-environment")):
         return False

@@ -21,23 +21,30 @@ WHY = "a session gets this value instead of its private directory's path"
 
 def check(patient: Patient) -> Iterator[Finding]:
     """Every line that sets one of the variables, once, with all that reads it."""
-    found: dict[str, list[str]] = {}  # FILE:LINE -> who reads it
-    for path, reader in _read_by_us(patient):
-        for number, line in tools.numbered(path):
-            if _sets(line, patient):
-                readers = found.setdefault(f"{os.path.realpath(path)}:{number}", [])
-                readers += [reader] if reader not in readers else []
-    for where, readers in found.items():
+    names = tools.variables(patient)
+    for where, line, readers in lines_that_set(patient, names):
         path, _, line_number = where.rpartition(":")
-        name = _sets(tools.read(path)[int(line_number) - 1], patient)
+        name = _sets(line, names)
         yield Finding("environment-sets", f"a line sets {name}, read by {', '.join(readers)}", where, WHY,
                       "take the variable out of this line", (tools.comment_out(path, int(line_number)),))
     yield from _own_files(patient)
 
 
-def _sets(line: str, patient: Patient) -> str:
+def lines_that_set(patient: Patient, names: list[str]) -> Iterator[tuple[str, str, list[str]]]:
+    """(FILE:LINE, the line, who reads it) of all lines of root's that set one of these variables after our module."""
+    found: dict[str, list[str]] = {}
+    for path, reader in _read_by_us(patient):
+        for number, line in tools.numbered(path):
+            if _sets(line, names):
+                readers = found.setdefault(f"{os.path.realpath(path)}:{number}", [])
+                readers += [reader] if reader not in readers else []
+    for where, readers in found.items():
+        path, _, line_number = where.rpartition(":")
+        yield where, tools.read(path)[int(line_number) - 1], readers
+
+
+def _sets(line: str, names: list[str]) -> str:
     """The variable that a line sets, '' if none: NAME=, or pam_env.conf's NAME DEFAULT=value."""
-    names = tools.variables(patient)
     words = line.split()
     if len(words) > 1 and words[0] in names and words[1].startswith(("DEFAULT=", "OVERRIDE=")):
         return words[0]
@@ -86,10 +93,22 @@ def _in_home(home: str) -> list[str]:
 
 def _own_files(patient: Patient) -> Iterator[Finding]:
     """The same in the account's own files, which only matter where root allows them."""
+    names = tools.variables(patient)
+    for path, reader in own_readers(patient).items():
+        found = [(number, name) for number, line in tools.numbered(path, follow=False)
+                 if (name := _sets(line, names))]
+        if found:
+            yield Finding("own-environment-sets", f"the account's own file sets {found[0][1]}, read by {reader}",
+                          f"{path}:{found[0][0]}", WHY, "if the account did not mean that, take the variables out",
+                          (tools.own_lines(patient.account, path, [number for number, _ in found]),), NOTE)
+
+
+def own_readers(patient: Patient) -> dict[str, str]:
+    """The account's own files that are read after our module, and what reads each."""
     try:
         home = pwd.getpwnam(patient.account.name).pw_dir
     except KeyError:
-        return
+        return {}
     readers: dict[str, str] = {}
     for service, entry in _pam_env_after(patient):
         if "user_readenv=1" in entry.line.arguments:
@@ -97,10 +116,4 @@ def _own_files(patient: Patient) -> Iterator[Finding]:
             readers[f"{home}/{name}"] = f"pam_env with user_readenv=1 in service {service}"
     if _covered(patient, "systemd-user"):
         readers |= {path: "the account's systemd" for path in _in_home(home)}
-    for path, reader in readers.items():
-        found = [(number, name) for number, line in tools.numbered(path, follow=False)
-                 if (name := _sets(line, patient))]
-        if found:
-            yield Finding("own-environment-sets", f"the account's own file sets {found[0][1]}, read by {reader}",
-                          f"{path}:{found[0][0]}", WHY, "if the account did not mean that, take the variables out",
-                          (tools.own_lines(patient.account, path, [number for number, _ in found]),), NOTE)
+    return readers

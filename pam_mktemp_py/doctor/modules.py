@@ -50,7 +50,7 @@ def _findings(entry: Entry, ours: Entry, after: bool, patient: Patient) -> Itera
         if after:
             yield Finding("home-after", f"{entry.module} makes the home directory after our line", entry.where,
                           "no harm as long as nothing is mounted; a stage that mounts needs the home first",
-                          f"move the line above {ours.where}", _moved_down(ours, entry), NOTE)
+                          f"move the line above {ours.where}", moved_down(ours, entry), NOTE)
     else:
         yield from _setter(entry, after, patient)
 
@@ -103,7 +103,7 @@ def _taken_out(entry: Entry) -> tools.Command:
     return tools.comment_out(entry.file, entry.line.first, entry.line.last, entry.module)
 
 
-def _moved_down(ours: Entry, entry: Entry) -> tuple[tools.Command, ...]:
+def moved_down(ours: Entry, entry: Entry) -> tuple[tools.Command, ...]:
     """Our line put right after another of the same file; nothing where pam-auth-update writes the file."""
     if ours.file != entry.file or ours.line.first != ours.line.last \
             or os.path.basename(ours.file).startswith("common-"):
@@ -117,7 +117,7 @@ def _namespace(entry: Entry, ours: Entry, after: bool, patient: Patient) -> Iter
             yield Finding(
                 "namespace-after", f"pam_namespace puts another directory at {polydir} after our line",
                 entry.where, f"TMPDIR then names what is not there ({where})",
-                f"put our line, {ours.where}, behind it", _moved_down(ours, entry))
+                f"put our line, {ours.where}, behind it", moved_down(ours, entry))
         else:
             yield Finding(
                 "namespace-before", f"pam_namespace gives the session its own {polydir}", where,
@@ -128,10 +128,17 @@ def _namespace(entry: Entry, ours: Entry, after: bool, patient: Patient) -> Iter
 
 def polyinstantiated(user: str) -> Iterator[tuple[str, str]]:
     """(FILE:LINE, directory) of namespace.conf(5) that hides /tmp/.private from this user."""
+    for where, polydir in instances(user):
+        if f"{paths.BASE}/{paths.PRIVATE}/".startswith(polydir.rstrip("/") + "/"):
+            yield where, polydir
+
+
+def instances(user: str) -> Iterator[tuple[str, str]]:
+    """(FILE:LINE, directory) of all that namespace.conf(5) gives this user an instance of."""
     for path in tools.files(*NAMESPACES):
         for number, line in tools.numbered(path):
             words = line.split()
-            if len(words) < 3 or not f"{paths.BASE}/{paths.PRIVATE}/".startswith(words[0].rstrip("/") + "/"):
+            if len(words) < 3:
                 continue
             users = words[3] if len(words) > 3 else ""
             listed = user in users.removeprefix("~").split(",")

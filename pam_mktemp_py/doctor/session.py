@@ -52,7 +52,7 @@ def check(patient: Patient) -> Iterator[Finding]:
         do, commands = advice(outcome.why, user, service)
         yield Finding(
             "record-missing" if record else "failed-open",
-            f"a session of {user} through {service} began without a private directory: {outcome.why}", service,
+            f"a session of {user} through {service} began without what the configuration says: {outcome.why}", service,
             "its programs use the /tmp that everybody shares; under failure = \"closed\" it would be refused",
             do, commands)
     elif outcome.outcome == "shared":

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from pam_mktemp_py.doctor import tools
+from pam_mktemp_py.doctor import shims, tools
 from pam_mktemp_py.doctor.finding import NOTE, Finding, Patient
 
 SUDOERS = "/etc/sudoers"
@@ -32,6 +32,16 @@ def check(patient: Patient) -> Iterator[Finding]:
         yield Finding("sudo-no-secure-path", "sudo has no secure_path", SUDOERS,
                       "programs that root runs with sudo are searched for in the caller's PATH",
                       f"set it with visudo: {SECURE_PATH}", _written("secure-path", SECURE_PATH), NOTE)
+    yield from _without_shims(str(effective(defaults).get("", {}).get("secure_path") or ""), patient)
+
+
+def _without_shims(secure_path: str, patient: Patient) -> Iterator[Finding]:
+    """What sudo runs as another account: root's own sessions have no shims in any case."""
+    name = shims.hidden_in(secure_path.split(os.pathsep), patient) if secure_path else ""
+    if name:
+        yield Finding("shims-not-in-sudo", f"sudo's secure_path has no shims: {name} is run without its remedy",
+                      SUDOERS, "root has no shims; another account has them in its logins",
+                      f"for another account use its login: sudo -i -u {patient.account.name} {name}", (), NOTE)
 
 
 def effective(defaults: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

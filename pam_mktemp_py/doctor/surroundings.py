@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pam_mktemp_py import paths
 from pam_mktemp_py.directory import names
-from pam_mktemp_py.doctor import tmpfiles, tools, whereabouts
+from pam_mktemp_py.doctor import bind, tmpfiles, tools, whereabouts
 from pam_mktemp_py.doctor.finding import NOTE, Finding, Patient
 from pam_mktemp_py.linux import accounts
 
@@ -20,7 +20,7 @@ BOOT_FILE = "/etc/tmpfiles.d/pam_mktemp_boot.conf"
 
 def check(patient: Patient) -> Iterator[Finding]:
     """All of them; most are notes."""
-    yield from _place(patient.root)
+    yield from _place(patient)
     if tools.read(SELINUX)[:1] == ["1"]:
         yield Finding("selinux-untested", "SELinux is enforcing", SELINUX,
                       "this project has not been tried under a policy; one may refuse what the module does",
@@ -30,7 +30,7 @@ def check(patient: Patient) -> Iterator[Finding]:
     yield from _boot()
 
 
-def _place(root: bool) -> Iterator[Finding]:
+def _place(patient: Patient) -> Iterator[Finding]:
     if kind := whereabouts.container():
         yield Finding("container", f"this is a container ({kind})", "",
                       "kernel settings, and what PID 1's host does with /tmp, are not decided here",
@@ -39,7 +39,7 @@ def _place(root: bool) -> Iterator[Finding]:
         yield Finding("chroot", "this is a chroot", "/",
                       "logins outside of it have another /etc and another /tmp",
                       "run doctor outside to examine those", (), NOTE)
-    if root and not whereabouts.sees_first():
+    if patient.root and not bind.bound(patient) and not whereabouts.sees_first():  # at that stage it is a problem
         yield Finding("first-namespace-unreadable", "process 1's mount namespace cannot be looked at", "/proc/1/ns/mnt",
                       "a private mount of /tmp (stage bind) cannot be used here; TMPDIR can",
                       "leave the stage at env", (), NOTE)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Command = tuple[str, ...]
 
 LARGEST = 1 << 20  # bytes; no start file or configuration is longer
+SHIMMED = ("shim", "bind")  # the stages at which sessions have the shims
 MOST = 50          # files of a user's, or lines of one, that are spoken of: there may be any number
 SECONDS = 20       # for a program that prints a configuration
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
@@ -69,10 +70,12 @@ def output(*command: str) -> str:
 
 
 def variables(patient: Patient) -> list[str]:
-    """The variables that a session of ours exports."""
+    """The variables that a session of ours exports: those of the directories, and of the enabled shims."""
     if patient.config is None:
         return list(TMP_VARIABLES)
-    return [name for _, names in patient.config.directories for name in names]
+    names = [name for _, names in patient.config.directories for name in names]
+    return names + [name for name in patient.config.shims["variables"]
+                    if name not in names and patient.config.stage in SHIMMED]
 
 
 def assigned(text: str, names: Iterable[str]) -> str:
@@ -114,5 +117,9 @@ def create(path: str, *lines: str) -> Command:
 def own_lines(account: Account, path: str, numbers: list[int]) -> Command:
     """Makes comments of lines in a file of the account's own, as that account: root must change nothing where a
     user can exchange files for links."""
-    return ("setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--init-groups", "--",
-            *edit(path, *(f"{number}s/^/# /" for number in numbers[:MOST])))
+    return as_account(account, edit(path, *(f"{number}s/^/# /" for number in numbers[:MOST])))
+
+
+def as_account(account: Account, command: Command) -> Command:
+    """The same command with the rights of the account alone."""
+    return ("setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--init-groups", "--", *command)

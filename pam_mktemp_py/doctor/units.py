@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pam_mktemp_py.doctor import tools, whereabouts
 from pam_mktemp_py.doctor.finding import NOTE, Finding, Patient
@@ -18,9 +18,8 @@ YES = ("yes", "true", "on", "1", "y", "t", "disconnected")
 
 def check(_patient: Patient) -> Iterator[Finding]:
     """Units as systemd's own tools print them, and the view that we have ourselves."""
-    there = {name for folder in FOLDERS if os.path.isdir(folder) for name in os.listdir(folder)}
-    for unit in UNITS:
-        if unit in there and private_tmp(_shown(unit)):
+    for unit in installed():
+        if private_tmp(shown(unit)):
             folder = f"{FOLDER}/{unit}.d"
             reload = (("systemctl", "daemon-reload"),) if whereabouts.booted() else ()
             yield Finding(
@@ -35,19 +34,25 @@ def check(_patient: Patient) -> Iterator[Finding]:
                           "what is said here of /tmp holds for that service only", "run it from a login", (), NOTE)
 
 
-def _shown(unit: str) -> str:
+def installed() -> list[str]:
+    """Those of the units that are there."""
+    there = {name for folder in FOLDERS if os.path.isdir(folder) for name in os.listdir(folder)}
+    return [unit for unit in UNITS if unit in there]
+
+
+def shown(unit: str, settings: Sequence[str] = ("PrivateTmp",)) -> str:
     """What a running systemd holds of a unit, of a template's some instance; else its files, drop-ins last."""
-    held = tools.output("systemctl", "show", "--property=PrivateTmp", unit.replace("@.", "@1.")) \
+    held = tools.output("systemctl", "show", f"--property={','.join(settings)}", unit.replace("@.", "@1.")) \
         if whereabouts.booted() else ""
-    if held or not _said(unit):
+    if held or not _said(unit, settings):
         return held
     return tools.output("systemd-analyze", "cat-config", f"systemd/system/{unit}")
 
 
-def _said(unit: str) -> bool:
-    """Whether any file of a unit names PrivateTmp=: few do, and systemd-analyze takes its time."""
+def _said(unit: str, settings: Sequence[str]) -> bool:
+    """Whether any file of a unit names one of them: few do, and systemd-analyze takes its time."""
     paths = tools.files(*(f"{folder}/{unit}{more}" for folder in FOLDERS for more in ("", ".d/*.conf")))
-    return any("PrivateTmp" in line for path in paths for line in tools.read(path))
+    return any(name in line for path in paths for line in tools.read(path) for name in settings)
 
 
 def private_tmp(text: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.privileged.doctor.doctor import LINE
+from tests.privileged.logins.session import configure
 from tests.privileged.setup.installed import alice  # noqa: F401  fixture
 from tests.sandbox import capabilities
 
@@ -69,3 +70,22 @@ def put() -> Iterator[Callable[..., Path]]:
             os.chmod(path, earlier[1])
     for folder in made:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def instances() -> Iterator[None]:
+    """Where those of pam_namespace are; in one of /tmp our parent was made, append-only."""
+    Path("/var/instances").mkdir(mode=0)
+    yield
+    subprocess.run(["chattr", "-R", "-f", "-a", "/var/instances"], check=False)
+    shutil.rmtree("/var/instances")
+
+
+@pytest.fixture
+def bound(machine: Callable[..., Path]) -> Callable[..., Path]:
+    """The same at stage bind; bound('[mounts."/srv"]') writes a configuration with more."""
+    def write(more: str = "") -> Path:
+        return configure(f'stage = "bind"\n{more}')
+
+    write()
+    return write

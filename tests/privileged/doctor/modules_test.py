@@ -87,30 +87,28 @@ class TestSetters:
 
 
 @pytest.fixture
-def instances(put: Callable[..., Path]) -> Callable[..., Path]:
-    """pam_namespace's configuration, and where its instances of /tmp are."""
-    put("/var/instances/x", "")
-    Path("/var/instances").chmod(0)
+def polydirs(instances: None, put: Callable[..., Path]) -> Callable[..., Path]:
+    """polydirs("root") writes pam_namespace's configuration, which leaves these users out."""
     return lambda users="": put("/etc/security/namespace.conf", f"/tmp /var/instances/ user:noinit {users}\n")
 
 
 class TestNamespace:
-    def test_after_ours(self, machine: Callable[..., Path], instances: Callable[..., Path]) -> None:
-        instances()
+    def test_after_ours(self, machine: Callable[..., Path], polydirs: Callable[..., Path]) -> None:
+        polydirs()
         machine("su", [*PLAIN, LINE, "session optional pam_namespace.so"])
         assert run("--full")["session"]["usable"]["TMPDIR"] != ""  # it is hidden
         assert_cured("namespace-after")
         assert run("--full")["session"]["usable"]["TMPDIR"] == ""
 
-    def test_before_ours(self, machine: Callable[..., Path], instances: Callable[..., Path]) -> None:
-        instances("root")
+    def test_before_ours(self, machine: Callable[..., Path], polydirs: Callable[..., Path]) -> None:
+        polydirs("root")
         machine("su", [*PLAIN, "session optional pam_namespace.so", LINE])
         finding = assert_cured("namespace-before", kind="note")
         assert finding["where"] == "/etc/security/namespace.conf:1"
 
     @pytest.mark.parametrize("users", ["root,alice", "~bob"])
-    def test_who_is_exempt(self, machine: Callable[..., Path], instances: Callable[..., Path], users: str) -> None:
-        instances(users)
+    def test_who_is_exempt(self, machine: Callable[..., Path], polydirs: Callable[..., Path], users: str) -> None:
+        polydirs(users)
         machine("su", [*PLAIN, LINE, "session optional pam_namespace.so"])
         assert "namespace-after" not in ids(run())
 
