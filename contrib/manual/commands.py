@@ -10,7 +10,7 @@ import click
 from roff import Marker, bold, escaped, italic, item
 
 NAME = "pam-mktemp"
-BESIDE = "The keys of --json beside those that report.py names"
+BESIDE = re.compile(r"The keys of --json(?: with( --dry-run))?,? beside those that report.py names")
 
 
 def tree(command: click.Command, path: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -94,7 +94,7 @@ def keys_of_json(command: click.Command) -> str:
     text = inspect.getdoc(importlib.import_module(str(getattr(command.callback, "__module__")))) or ""
     blocks = text.split("\n\n")
     first = next((number for number, block in enumerate(blocks) if "--json" in block), len(blocks))
-    return "\n\n".join(blocks[first:]).replace(BESIDE, "With --json, beside the keys that all commands have")
+    return BESIDE.sub(r"With --json\1, beside the keys that all commands have", "\n\n".join(blocks[first:]), 1)
 
 
 def section(words: str, command: click.Command, marker: Marker, keys: str) -> list[str]:

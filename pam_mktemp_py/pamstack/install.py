@@ -7,12 +7,14 @@ when it cannot use it. Both change places together, two renames apart, while no 
 With one format of plans that is all. A next one, N, leaves no moment in which somebody's plan cannot be read,
 in both directions, if
 
-- the module reads formats N - 1 and N, and asks with the word format=N behind CONFIG;
-- the planner passes over words that it does not know (planner.py does), writes the oldest format that it can
-  unless it was told one, and when told serves no other login: a module that waits may be of another version.
+- the module reads formats N - 1 and N, asks with PAM_MKTEMP_FORMAT=N in the planner's environment (the planner
+  of the first version refuses further words), and writes N:CONFIG into its request, which another planner may serve;
+- the planner passes over words that it does not know, and writes for each request the newest format that both it and
+  the module know: the oldest where none is asked for (planner.py does all of it).
 
 Whatever lies in /run: a plan of an unknown format is made anew by the machine's planner. A module that cannot
-read what its planner writes follows its failure policy.
+read what its planner writes follows its failure policy. So does a login whose request a planner of the first
+version serves: it reads CONFIG alone.
 """
 from __future__ import annotations
 
@@ -191,7 +193,7 @@ def library(sources: Sources, found: list[Piece]) -> list[tuple[str, str]]:
         folders[:] = [name for name in folders if name not in ("__pycache__", "lib")]
         inside = os.path.relpath(folder, os.path.dirname(sources.package))
         files += [(f"{inside}/{name}", f"{folder}/{name}") for name in names if name.endswith(".py")]
-    kept = {pieces.PLANNER, *(piece.source for piece in found)}
+    kept = {pieces.PLANNER, *(piece.source for piece in found), *pieces.catalogue(sources.folder)}
     return sorted(files + [(f"{pieces.PACKAGE}/lib/{name}", f"{sources.folder}/{name}") for name in kept])
 
 

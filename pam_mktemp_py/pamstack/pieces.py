@@ -16,8 +16,11 @@ LIBDIR = "/usr/lib/pam-mktemp"  # compiled into the module, shims/pam/start.c
 PYTHON = "/usr/bin/python3"     # this too
 PACKAGE = "pam_mktemp_py"
 MODULE = "build/pam_mktemp_py.so"
+LAUNCH = "build/pam-mktemp-launch"
+SHIM = "build/pam-mktemp-shim"
 COMMAND = "contrib/pam-mktemp"
 PLANNER = "contrib/planner/__main__.py"
+CATALOGUE = "shims/catalogue"  # read in the planner's folder: it has no other place
 MANIFEST = "manifest.json"
 PROFILE = "/usr/share/pam-configs/pam-mktemp"  # whatever PREFIX is: pam-auth-update looks nowhere else
 SCHEMA = 1
@@ -76,6 +79,9 @@ class Piece:
 PIECES = (
     Piece(MODULE, "{securitydir}/pam_mktemp_py.so"),
     Piece(COMMAND, "{prefix}/bin/pam-mktemp", 0o755, template=True),
+    Piece(LAUNCH, "{prefix}/bin/pam-mktemp-launch", 0o755),
+    Piece(SHIM, "{libdir}-shim", 0o755),
+    Piece("contrib/planner/run", "{libdir}-run", 0o755, template=True),  # compiled into the launcher
     Piece("contrib/pam-configs/pam-mktemp", PROFILE),
     Piece("contrib/tmpfiles.d/pam_mktemp.conf", "{prefix}/lib/tmpfiles.d/pam_mktemp.conf"),
     Piece("contrib/tmpreaper/pam_mktemp.conf", "{prefix}/share/pam-mktemp/tmpreaper.conf"),
@@ -83,6 +89,7 @@ PIECES = (
     # Does nothing until update-rc.d.
     Piece("contrib/init.d/pam-mktemp", "{sysconfdir}/init.d/pam-mktemp", 0o755),
     Piece("build/manual/pam-mktemp.1", "{prefix}/share/man/man1/pam-mktemp.1", optional=True),
+    Piece("build/manual/pam-mktemp-launch.1", "{prefix}/share/man/man1/pam-mktemp-launch.1", optional=True),
     Piece("build/manual/pam_mktemp_py.8", "{prefix}/share/man/man8/pam_mktemp_py.8", optional=True),
     Piece("build/manual/pam_mktemp.toml.5", "{prefix}/share/man/man5/pam_mktemp.toml.5", optional=True),
     Piece("build/completion/pam-mktemp.bash", "{prefix}/share/bash-completion/completions/pam-mktemp", optional=True),
@@ -90,6 +97,7 @@ PIECES = (
     Piece("build/completion/pam-mktemp.fish", "{prefix}/share/fish/vendor_completions.d/pam-mktemp.fish",
           optional=True),
     Piece("contrib/pam_mktemp.toml", "{sysconfdir}/security/pam_mktemp.toml", conffile=True),
+    Piece("contrib/profile.d/pam-mktemp-shims.sh", "{sysconfdir}/profile.d/pam-mktemp-shims.sh", conffile=True),
 )
 
 
@@ -124,6 +132,11 @@ def read_manifest(folder: str = LIBDIR) -> Manifest | None:
     except (OSError, ValueError, TypeError, KeyError, AttributeError):  # missing, cut short, of another version
         return None
     return manifest
+
+
+def catalogue(sources: str) -> list[str]:
+    """The files of the shim layer's catalogue, relative to the folder of the pieces."""
+    return sorted(os.path.relpath(path, sources) for path in glob.glob(f"{glob.escape(sources)}/{CATALOGUE}/*"))
 
 
 def sha256(data: bytes) -> str:

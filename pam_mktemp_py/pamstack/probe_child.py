@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from pam_mktemp_py import paths, percent
 from pam_mktemp_py.config.model import TMP_VARIABLES
-from pam_mktemp_py.linux import descendants, namespace
+from pam_mktemp_py.linux import descendants, mount_calls, namespace
 from pam_mktemp_py.pamstack import copy, stack, try_out
 from pam_mktemp_py.pamstack.lines import MODULE
 
@@ -39,7 +39,7 @@ def main() -> NoReturn:
     request["folder"] = f"{FOLDER}{os.getpid()}"  # made only where there can be no mounts of our own
     answer = _supervised(request)
     descendants.kill_all()
-    shutil.rmtree(request["folder"], ignore_errors=True)
+    _remove(request["folder"])
     sys.stdout.write(json.dumps(answer))
     sys.stdout.flush()
     os._exit(0)
@@ -98,6 +98,8 @@ def _host(request: dict[str, Any], answer_to: int) -> NoReturn:
         descendants.die_with_parent()
         try:
             folder = _set_up(request)
+            if not folder:
+                _mark(request["folder"])
             from pam_mktemp_py.pamstack import pampy
             pam = pampy.Session(request["user"], request["service"], TTYS.get(request["service"], b""), folder)
         except ImportError as error:
@@ -130,6 +132,7 @@ def _set_up(request: dict[str, Any]) -> str:
     In most containers and in a chroot there can be none. Where no module does anything but ours, a copy in
     another folder serves as well: that folder.
     """
+    _remove_stale()
     kept = {}
     for name in os.listdir(stack.PAM_D):
         if os.path.isfile(f"{stack.PAM_D}/{name}"):
@@ -144,7 +147,6 @@ def _set_up(request: dict[str, Any]) -> str:
     except OSError as error:
         if error.errno not in NO_MOUNTS or request["full"]:
             raise
-        _remove_stale()
         folder = request["folder"]
         os.mkdir(folder, 0o700)
     for name, text in (kept | request["files"]).items():
@@ -156,11 +158,43 @@ def _set_up(request: dict[str, Any]) -> str:
     return folder
 
 
+def _mark(link: str) -> None:
+    """Record the mounts of this process as ours, and in `link` where that is recorded.
+
+    A login at stage bind leaves only the host's mounts and those (shims/pam/view.c).
+    """
+    for path, mode in ((paths.RUN, paths.RUN_MODE), (paths.VIEWS, paths.RUN_FOLDER_MODE)):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, mode)
+    mark = f"{paths.VIEWS}/{os.readlink('/proc/self/ns/mnt')}"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(mark)  # of another that had this number
+    os.symlink(mark, link)
+    os.symlink(mount_calls.place(paths.BASE), mark)
+
+
+def _shared(mark: str) -> bool:
+    """Whether a record is of mounts whose /tmp is the host's: those of no real view."""
+    about = os.stat(paths.BASE)
+    return os.readlink(mark).startswith(f"{about.st_dev}.{about.st_ino}.")
+
+
+def _remove(folder: str) -> None:
+    """What _set_up() or _mark() left outside. The next namespace with this number is not ours: it may be a sandbox."""
+    with contextlib.suppress(OSError):
+        mark = os.readlink(folder)
+        if _shared(mark):
+            os.unlink(mark)
+    with contextlib.suppress(OSError):
+        os.unlink(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def _remove_stale() -> None:
-    """The folders of those who were killed with SIGKILL."""
+    """What those left who were killed with SIGKILL."""
     for path in glob.glob(f"{FOLDER}*"):
         if not os.path.exists(f"/proc/{path.removeprefix(FOLDER)}"):
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
 
 
 def _open(pam: Any, request: dict[str, Any]) -> dict[str, Any]:

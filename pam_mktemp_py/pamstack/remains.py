@@ -8,7 +8,7 @@ import stat
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from pam_mktemp_py import paths
+from pam_mktemp_py import paths, percent
 from pam_mktemp_py.linux import inode_flags
 
 _MOST = 200_000  # entries looked at: who has more need not make an administrator wait
@@ -24,6 +24,30 @@ class Remain:
     files: int
     bytes: int
     whole: bool = True
+
+
+def bases(state: str = paths.STATE, base: str = paths.BASE) -> list[str]:
+    """/tmp and the other directories that hold instances. A purge takes along the state that names the unusual ones."""
+    try:
+        others = [percent.decoded(name) for name in sorted(os.listdir(f"{state}/bases"))]
+    except OSError:
+        others = []
+    found = dict.fromkeys([os.path.realpath(base), "/dev/shm", "/var/tmp", *others])
+    return [one for one in found if os.path.lexists(f"{one}/{paths.PRIVATE}")]
+
+
+def handed(prefix: str, mode: int, base: str = paths.BASE) -> list[Remain]:
+    """The hand-over directories, root's of this mode whose names begin so. OSError."""
+    found = []
+    for name in sorted(os.listdir(base)):
+        if name.startswith(prefix):
+            try:
+                about = os.lstat(f"{base}/{name}")
+            except FileNotFoundError:  # anybody may make such a name, and remove it
+                continue
+            if about.st_uid == 0 and about.st_mode == stat.S_IFDIR | mode:
+                found.append(_measured(f"{base}/{name}"))
+    return found
 
 
 def remaining(base: str = paths.BASE) -> list[Remain]:

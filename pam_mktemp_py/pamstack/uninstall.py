@@ -1,7 +1,7 @@
 """Taking everything back: PAM first, then the pieces by the manifest, and the planner's folder last.
 
 PAM stops naming the module before anything is removed, so that no moment of it, and no failure in the middle,
-can keep anyone out. The manifest goes with the last step: until then a second run finds what is still there.
+can keep anyone out. The manifest goes last, after the command: until then a second run finds what is still there.
 """
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pam_mktemp_py.pamstack import enable, pieces, profile, staging
 from pam_mktemp_py.pamstack.install import of_package
 from pam_mktemp_py.pamstack.pieces import LIBDIR, Layout, Manifest
 
+SHIMS = (f"{paths.SHIMS}/bin", f"{paths.SHIMS}/plans")  # made anew by pam-mktemp shims sync
 PURGED = (paths.CONFIG, paths.CONFIG_DIR, paths.OFF, paths.STATE, paths.RUN)
 CHANGED = "was changed since it was installed"
 CONFIGURATION = "the configuration; --purge removes it"
@@ -64,8 +65,10 @@ def uninstall(*, purge: bool = False, dry_run: bool = False, libdir: str = LIBDI
     if not dry_run:
         _check_disabled()
         _forget_profile()
-    manifest = pieces.read_manifest(libdir) or _guessed(libdir)
+    manifest = pieces.read_manifest(libdir) or pieces.read_manifest(_aside(libdir)) or _guessed(libdir)
     with contextlib.nullcontext() if dry_run else staging.locked(libdir):
+        for folder in SHIMS:  # before the launcher, to which their links lead
+            done.remove(folder, dry_run)
         _remove_pieces(done, manifest, dry_run)
         _remove_conffiles(done, manifest, purge, dry_run)
         if not done.failed:
@@ -97,14 +100,21 @@ def _forget_profile(seen: str = f"{profile.STATE}/seen") -> None:
         os.replace(new, seen)
 
 
+def _aside(libdir: str) -> str:
+    """Where the planner's folder goes while it is removed."""
+    return f"{libdir}.new"
+
+
 def _guessed(libdir: str) -> Manifest:
     """Where the pieces of this package would be: for an installation that has lost its manifest."""
     layout = Layout(securitydir=pieces.security_dir(), libdir=libdir)
+    sources = of_package()
+    folder = sources.folder if os.path.isdir(sources.folder) else os.path.dirname(sources.package)  # in a checkout
     manifest = Manifest(__version__, layout)
     for piece in pieces.PIECES:
         with contextlib.suppress(FileNotFoundError):
             kind = manifest.conffiles if piece.conffile else manifest.pieces
-            kind[piece.path(layout)] = pieces.sha256(piece.data(of_package().folder, layout))
+            kind[piece.path(layout)] = pieces.sha256(piece.data(folder, layout))
     return manifest
 
 
@@ -142,12 +152,17 @@ def _remove_library(done: Removal, manifest: Manifest, libdir: str, dry_run: boo
     """The planner's folder and the command: one is of no use without the other."""
     command = f"{manifest.layout.prefix}/bin/pam-mktemp"
     ours = pieces.digest(command) == manifest.pieces.get(command)
-    done.remove(f"{libdir}.new", dry_run)
+    if not os.path.lexists(libdir):  # of a run that was killed: aside is the manifest, which goes after the command
+        if ours:
+            done.remove(command, dry_run)
+        done.remove(_aside(libdir), dry_run)
+        return
+    done.remove(_aside(libdir), dry_run)
 
     def aside(path: str) -> None:
         """Out of the way in one step: half of it could not be run again."""
         try:
-            os.rename(path, f"{libdir}.new")
+            os.rename(path, _aside(libdir))
         except OSError as error:
             if error.errno != errno.EXDEV:  # an overlay's lower layer
                 raise
@@ -159,4 +174,4 @@ def _remove_library(done: Removal, manifest: Manifest, libdir: str, dry_run: boo
     if ours:
         done.remove(command, dry_run)
     if not dry_run:
-        staging.remove(f"{libdir}.new")
+        staging.remove(_aside(libdir))

@@ -19,7 +19,7 @@ FLOORS = {
     "detect": 3, "remedies": 3, "observe": 3, "lifecycle": 3, "scan": 3,
     "directory": 2, "namespace": 2, "pamstack": 2, "sessions": 2, "tracer": 2,
     "config": 1, "policy": 1, "plan": 1, "strace": 1,
-    "linux": 0, "errors": 0, "paths": 0, "percent": 0, "log": 0, "messages": 0, "__init__": 0,
+    "linux": 0, "errors": 0, "expand": 0, "paths": 0, "percent": 0, "log": 0, "messages": 0, "__init__": 0,
 }
 PLANNER_FLOORS = 2
 LIGHT = {  # beside what the interpreter loads with -S

@@ -24,7 +24,7 @@ from pam_mktemp_py.doctor.catalogue import FINDINGS
 from pam_mktemp_py.messages import MESSAGES
 
 TOP = Path(__file__).parents[2]
-PAGES = ["pam-mktemp.1", "pam_mktemp.toml.5", "pam_mktemp_py.8"]
+PAGES = ["pam-mktemp-launch.1", "pam-mktemp.1", "pam_mktemp.toml.5", "pam_mktemp_py.8"]
 UNESCAPED = {r"\(rs": "\\", r"\(aq": "'", r"\(ga": "`", r"\(ha": "^", r"\(ti": "~", r"\(dq": '"', r"\-": "-",
              r"\&": "", r"\ ": " "}
 Words = tuple[str, ...]
@@ -108,7 +108,8 @@ def test_every_command_and_option_is_in_the_manual(built: Path) -> None:
         text = section(built, "pam-mktemp.1", " ".join(words))
         assert f"\npam-mktemp {' '.join(words)}" in "\n" + synopsis and f"pam-mktemp {' '.join(words)}" in plain(text)
         named = [name for tag in tags(text) for name in re.findall(r"(?<!\S)--?[\w-]+", tag)]
-        wanted = [name for option in command.params if isinstance(option, click.Option) for name in option.opts]
+        wanted = [name for option in command.params if isinstance(option, click.Option) and not option.hidden
+                  for name in option.opts]
         assert sorted(named) == sorted(wanted), words
         for argument in command.params:
             if isinstance(argument, click.Argument):
@@ -148,8 +149,7 @@ def test_tables_are_whole(built: Path, page: str, heading: str, names: list[str]
 def test_defaults_are_those_of_the_program(built: Path) -> None:
     shown = re.findall(r"(?m)^Default: (.*)$", plain(section(built, "pam_mktemp.toml.5", "KEYS")))
     config = Config("")
-    wanted = [dict(config.directories)["tmp"] if key.setting == "directories" else getattr(config, key.setting)
-              for key in KEYS]
+    wanted = [key.initial if key.inner else getattr(config, key.setting) for key in KEYS]
     assert [tomllib.loads(f"x = {value}")["x"] for value in shown] == wanted
 
 

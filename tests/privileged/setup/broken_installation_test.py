@@ -39,11 +39,15 @@ def forget() -> None:
     shutil.rmtree("/run/pam-mktemp", ignore_errors=True)
 
 
-@pytest.mark.parametrize(("act", "times"), [("renameat2", 1), ("linkat", len(pieces.PIECES) - 1),
-                                            ("rename", len(pieces.PIECES) - 1)])
-def test_killed_after_each_act(whole: dict[str, object], act: str, times: int) -> None:  # noqa: F811
-    """Each time one further: the exchange of the planner, and what keeps and what replaces each piece."""
-    for number in range(1, times + 1):
+LAST = len(pieces.PIECES) - 1
+
+
+@pytest.mark.parametrize(("act", "last", "step"), [
+    ("renameat2", 1, 1), ("linkat", LAST, 4), ("rename", LAST, 4),
+    *(pytest.param(act, LAST, 1, marks=pytest.mark.long) for act in ("linkat", "rename"))])
+def test_killed_after_each_act(whole: dict[str, object], act: str, last: int, step: int) -> None:  # noqa: F811
+    """Each time some further: the exchange of the planner, and what keeps and what replaces each piece."""
+    for number in range(1, last + 1, step):
         done = subprocess.run(["strace", "-qqq", "-o", "/dev/null", "-e", f"trace={act}", "-e",
                                f"inject={act}:signal=KILL:when={number}", *SCRIPT], env=environment())
         assert done.returncode == -signal.SIGKILL

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pam_mktemp_py.pamstack import pieces
-from tests.privileged.logins.session import all_four, away, configure, logged, su, variables
+from tests.privileged.logins.session import all_four, away, configure, logged, login, su, variables
 from tests.privileged.setup.pam_files import LINE, PAM_D, command, done, ours, pam_files, refused, state  # noqa: F401
 from tests.sandbox.syslog import Syslog
 
@@ -36,6 +36,23 @@ def test_there_and_back(carol: None, syslog: Syslog) -> None:
     assert variables(su("carol").stdout) == {}
     ids = logged(syslog)
     assert [id for id in ids if id in ("enabled", "disabled", "put-back")] == ["enabled", "disabled"]
+
+
+@pytest.mark.parametrize("failure", ["open", "closed"])
+def test_at_stage_bind(carol: None, failure: str) -> None:
+    """The session that is tried has mounts of its own, where /etc/pam.d is changed, and gets the view of a login."""
+    configure(f'stage = "bind"\nfailure = "{failure}"\n')
+    done("enable", "--service", "su-l")
+    tmp = login(["su", "-", "carol", "-c", "stat -c %i /tmp"]).stdout
+    assert tmp == f"{os.stat('/tmp/.private/carol/tmp').st_ino}\n"
+    done("disable", "--service", "su-l")
+    assert [name for name in os.listdir("/run/pam-mktemp/views") if _of_the_host(name)] == []
+
+
+def _of_the_host(mark: str) -> bool:
+    """Whether a namespace's mark says that its /tmp is the host's: no login makes that."""
+    path = Path("/run/pam-mktemp/views", mark)
+    return path.is_symlink() and os.readlink(path).endswith(f".{os.stat('/tmp').st_ino}")
 
 
 def test_twice_is_once() -> None:

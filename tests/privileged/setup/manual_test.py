@@ -17,6 +17,7 @@ LIBRARY = "/usr/share/bash-completion/bash_completion"
 
 @pytest.mark.parametrize(("page", "name", "says"), [
     ("man1/pam-mktemp.1", "pam-mktemp", "pam-mktemp enable"),
+    ("man1/pam-mktemp-launch.1", "pam-mktemp-launch", "start-stop-daemon"),
     ("man5/pam_mktemp.toml.5", "pam_mktemp.toml", "exempt_users"),
     ("man8/pam_mktemp_py.8", "pam_mktemp_py", "failed-open"),
 ])
@@ -37,8 +38,8 @@ def test_tab(user: str, account: Callable[..., Any]) -> None:
     """Loaded by bash-completion when it is first asked for; the command needs no root for it."""
     alice = account("alice", uid=2101)
     shell = Bash(f"source {LIBRARY}", "/usr/bin:/bin", "/nonexistent", alice if user == "alice" else None)
-    assert shell.completed("pam-mktemp en") == ["enable"]
+    assert shell.completed("pam-mktemp en") == ["enable", "enter"]
     assert "su" in shell.completed("pam-mktemp enable --service ")
     assert shell.completed("pam-mktemp plan ali") == ["plan", "alice"]
-    assert shell.completed("pam-mktemp where /usr/lib/pam-mkt") == ["where", "/usr/lib/pam-mktemp"]
+    assert shell.completed("pam-mktemp where /usr/lib/pam-mktemp-r") == ["where", "/usr/lib/pam-mktemp-run"]
     shell.close()

@@ -177,6 +177,26 @@ def test_a_module_that_ends_the_process(write: Write) -> None:
     write("probed", [script("kill -KILL $PPID"), LINE])
     found = probe.open_session("alice", "probed", "full")
     assert (found.code, found.outcome) == (-9, "refused")
+    assert marks() == []
+
+
+def marks() -> list[Path]:
+    """What is recorded of mounts as ours, and where that is noted."""
+    return [*Path("/run/pam-mktemp/views").glob("mnt:*"), *Path("/run").glob("pam-mktemp-probe.*")]
+
+
+def test_what_a_killed_one_left_is_taken_away(write: Write) -> None:
+    """The next namespace of that number may be a sandbox's. A real view that has it by now keeps its mark."""
+    views = Path("/run/pam-mktemp/views")
+    views.mkdir(parents=True, exist_ok=True)
+    about = os.stat("/tmp")
+    for number, target in ((1, f"{about.st_dev}.{about.st_ino}.3"), (2, "1.2.3")):
+        (views / f"mnt:[{number}]").symlink_to(target)
+        Path(f"/run/pam-mktemp-probe.9999999{number}").symlink_to(views / f"mnt:[{number}]")
+    write("probed", [LINE])
+    assert probe.open_session("alice", "probed").outcome == "private"
+    assert marks() == [views / "mnt:[2]"]
+    (views / "mnt:[2]").unlink()
 
 
 def test_the_account_tries_it_with_its_groups(write: Write) -> None:

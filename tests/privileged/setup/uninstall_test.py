@@ -6,7 +6,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from tests.sandbox.accounts import CLEAN
 from tests.sandbox.state import CHECKOUT, run
 
 STATE = [Path(path) for path in ("/var/lib/pam-mktemp", "/run/pam-mktemp", "/etc/security/pam_mktemp.d")]
+SHIMS = [Path("/var/lib/pam-mktemp/shims", name, "ssh-agent") for name in ("bin", "plans")]
 FROM_CHECKOUT = ["/usr/bin/python3", "-I", "-B", "-c", f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); "
                  "from pam_mktemp_py.cli.main import main; main()"]
 pytestmark = pytest.mark.usefixtures("fresh_state", "alice")
@@ -71,7 +72,11 @@ def test_from_the_profile_and_from_files(before: Pam, syslog) -> None:
     ours("enable")
     add_line("su-l", "cron")
     logs_in()
+    ours("shims", "enable", "ssh-agent")
+    assert SHIMS[0].readlink() == Path("/usr/lib/pam-mktemp-shim")
     found = ask("uninstall")
+    assert {str(path.parent) for path in SHIMS} <= set(found["removed"])  # no link to a launcher that is gone
+    assert not [path for path in SHIMS if os.path.lexists(path.parent)]
     assert pam() == before and "/etc/pam.d/common-session" in found["changes"]
     assert {"/etc/pam.d/su-l", "/etc/pam.d/cron"} <= set(found["changes"])
     gone()
@@ -87,6 +92,7 @@ def test_purge(before: Pam) -> None:
     Path("/var/lib/pam-mktemp").mkdir(exist_ok=True)
     logs_in()
     Path("/etc/security/pam_mktemp.off").touch()
+    ours("shims", "enable", "ssh-agent")
     shown = ask("uninstall", "--purge", "--dry-run")
     assert LIB.exists() and CONFIG.exists() and pam() != before
     found = ask("uninstall", "--purge")
@@ -118,12 +124,28 @@ def test_what_remains_is_named_and_its_commands_remove_it(before: Pam) -> None:
     add_line("su")
     assert su("alice", "cd $TMPDIR && head -c 307200 /dev/zero > big && mkdir a && ln -s / l").returncode == 0
     found = ask("uninstall", "--purge")
-    [one] = found["remaining"]
+    [one] = [each for each in found["remaining"] if each["path"].startswith("/tmp/")]
     assert one["path"] == "/tmp/.private/alice" and one["files"] == 4 and 300 << 10 <= one["bytes"] < 320 << 10
     assert Path("/tmp/.private/alice/tmp/big").exists()
     for command in found["commands"]:
         run(*command)
     assert not os.path.lexists("/tmp/.private")
+
+
+def test_what_remains_of_private_mounts(before: Pam) -> None:
+    """Instances elsewhere, also in a place that only the configuration names, and a hand-over directory."""
+    add_line("su")
+    CONFIG.write_text('stage = "bind"\n[mounts."/var/tmp"]\n[mounts."/opt"]\ninstance = "/srv"\n'
+                      '[shared.all]\nusers = ["alice"]\n')
+    Path("/tmp/shared-root").mkdir(mode=0o755)
+    run("su", "-", "alice", "-c", "true")
+    found = ask("uninstall", "--purge")
+    assert [one["path"] for one in found["remaining"]] == [
+        "/tmp/.private/alice", "/var/tmp/.private/alice", "/srv/.private/alice", "/tmp/shared-all"]
+    for command in found["commands"]:
+        run(*command)
+    assert not any(map(os.path.lexists, ("/tmp/.private", "/var/tmp/.private", "/srv/.private", "/tmp/shared-all")))
+    Path("/tmp/shared-root").rmdir()
 
 
 def test_twice(before: Pam) -> None:
@@ -182,6 +204,24 @@ def test_without_a_manifest(before: Pam) -> None:
     ours("uninstall")
     gone()
     assert pam() == before
+
+
+def moved_aside() -> None:
+    LIB.rename(f"{LIB}.new")
+
+
+def half_removed() -> None:
+    (LIB / pieces.MANIFEST).unlink()
+    (LIB / "__main__.py").unlink()
+
+
+@pytest.mark.parametrize("killed", [moved_aside, half_removed], ids=lambda how: how.__name__)
+def test_killed_near_the_end(before: Pam, killed: Callable[[], None]) -> None:
+    """Between the planner's folder and the command: the next run, from the checkout, takes that away as well."""
+    killed()
+    assert subprocess.run([*FROM_CHECKOUT, "uninstall"], env=CLEAN, cwd="/", stdout=subprocess.DEVNULL).returncode == 0
+    assert not os.path.lexists(f"{LIB}.new")
+    gone()
 
 
 def test_killed_at_any_moment(before: Pam) -> None:
