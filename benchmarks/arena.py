@@ -14,7 +14,9 @@ from pathlib import Path
 STAGE = Path("/media")
 MARK = "PAM_MKTEMP_BENCHMARK_OUTSIDE"
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.egg-info")
-NOT_COPIED_OF_TOP = (".git", ".tox", "build", "dist")  # not contrib/manual/build
+NOT_COPIED_OF_TOP = (".git", ".tox", "dist")
+# What `make` made and would make again only if it is older than its sources; not contrib/manual/build.
+COPIED_OF_BUILD = {"shims", "manual", "completion", "pam_mktemp_py.so", "pam-mktemp-launch", "pam-mktemp-shim"}
 FIRST_UID = 64200
 TMP_SIZE = 2 << 30
 TMP_INODES = 200_000
@@ -48,6 +50,8 @@ def enter() -> None:
 def copy_sources(repository: Path) -> Path:
     """A copy of what `make install` needs, so that building leaves the working tree as it was."""
     def ignored(folder: str, names: list[str]) -> set[str]:
+        if Path(folder) == repository / "build":
+            return set(names) - COPIED_OF_BUILD
         top = NOT_COPIED_OF_TOP if Path(folder) == repository else ()
         return NOT_COPIED(folder, names) | {name for name in names if name in top}
 
@@ -88,6 +92,15 @@ def own_tmp(kind: str) -> None:
     run("mkfs.ext4", "-q", "-N", str(TMP_INODES), image)
     run("mount", "-o", "loop", image, "/tmp")
     os.chmod("/tmp", 0o1777)
+
+
+def mounts(count: int) -> None:
+    """COUNT further mounts, of the kind that containers and automounters leave: each a small directory elsewhere."""
+    source = STAGE / "mounted"
+    source.mkdir(exist_ok=True)
+    for i in range(count):
+        (STAGE / "mounts" / str(i)).mkdir(parents=True)
+    run("sh", "-ec", f'for place in "$@"; do mount --bind {source} "$place"; done', "sh", *STAGE.glob("mounts/*"))
 
 
 def stage() -> None:

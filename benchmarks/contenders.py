@@ -8,24 +8,30 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arena import STAGE, ArenaError, run
+from driver import Session
 
 from pam_mktemp_py import paths
 
 NAMESPACE = "pam_namespace", "pam_namespace noinit"
 TMPDIR_PACKAGE = "libpam-tmpdir"
 OURS, FIRST = "ours", "ours, first login"
+MODULE = "pam_mktemp_py.so"
 INTERPRETER = ("/usr/bin/python3", "-I", "-S", "-c", "pass")
 PRIVATE = Path(paths.BASE, paths.PRIVATE)
 
 
 class Contender(NamedTuple):
-    """A PAM line of its own and an account of its own; `reset` runs, unmeasured, before each session."""
+    """A PAM line of its own and an account of its own; `reset` runs, unmeasured, before each session.
+
+    `in_place` tells whether a session was in the mount namespace in which it should be.
+    """
 
     name: str
     module: str
     user: str
     exports: bool
     reset: Callable[[], None] | None = None
+    in_place: Callable[[int], bool] | None = None
 
     @property
     def service(self) -> str:
@@ -41,8 +47,8 @@ def all_of(modules: list[Path], skip: list[str]) -> list[Contender]:
     """Every contender that is asked for, pam_permit first: the others are set against it."""
     found = [
         Contender("permit", "pam_permit.so", "bench-permit", False),
-        Contender(OURS, "pam_mktemp_py.so", "bench-ours", True),
-        Contender(FIRST, "pam_mktemp_py.so", "bench-first", True, forget_first),
+        Contender(OURS, MODULE, "bench-ours", True),
+        Contender(FIRST, MODULE, "bench-first", True, forget_first),
         Contender(TMPDIR_PACKAGE, f"{STAGE}/{TMPDIR_PACKAGE}/pam_tmpdir.so", "bench-tmpdir", True),
         Contender(NAMESPACE[0], "pam_namespace.so", "bench-namespace", False),
         Contender(NAMESPACE[1], "pam_namespace.so", "bench-noinit", False),
@@ -69,10 +75,15 @@ def place_tmpdir() -> None:
     os.chmod("/sbin/pam-tmpdir-helper", 0o4755)
 
 
-def place_namespace() -> None:
-    """One line for each variant, told apart by account; instance parents as pam_namespace demands them."""
+def place_namespace(accounts: set[str]) -> None:
+    """One line for each variant, told apart by account; instance parents as pam_namespace demands them.
+
+    Only for ACCOUNTS, which exist: one that does not would be looked up everywhere by every session.
+    """
     lines = []
     for user, method in (("bench-namespace", "user"), ("bench-noinit", "user:noinit")):
+        if user not in accounts:
+            continue
         parent = Path("/tmp", f"instances-{user}")
         parent.mkdir()
         parent.chmod(0)
@@ -123,7 +134,9 @@ def plans(user: str) -> list[tuple[str, int, int]]:
     return [(entry.name, entry.stat().st_ino, entry.stat().st_mtime_ns) for entry in entries]
 
 
-def check(one: Contender, tmpdir: str) -> None:
-    """A session that exported nothing would be fast for nothing."""
-    if one.exports and not os.path.isdir(tmpdir):
-        raise ArenaError(f"{one.name}: no directory exported (TMPDIR={tmpdir})")
+def check(one: Contender, session: Session) -> None:
+    """A session that exported or mounted nothing would be fast for nothing."""
+    if one.exports and not os.path.isdir(session.tmpdir):
+        raise ArenaError(f"{one.name}: no directory exported (TMPDIR={session.tmpdir})")
+    if one.in_place and not one.in_place(session.namespace):
+        raise ArenaError(f"{one.name}: not the mount namespace that it should be in (mnt:[{session.namespace}])")

@@ -15,6 +15,7 @@ import arena  # noqa: E402
 import lines  # noqa: E402
 import overhead  # noqa: E402
 import parsing  # noqa: E402
+import program  # noqa: E402
 import scan_speed  # noqa: E402
 import workloads  # noqa: E402
 from detect_report import Report, rate  # noqa: E402
@@ -85,19 +86,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """0: every goal met; 1: one missed; 2: usage; 3: could not measure."""
     args = arguments()
-    try:
-        if not args.json:
-            import detect_table  # first of all: a missing rich should not be found out after the measurement
-        arena.enter()
-        report = benchmark(args)
-    except (arena.ArenaError, ImportError, OSError) as error:
-        print(f"detect.py: {error}", file=sys.stderr)
-        return 3
-    if args.json:
-        print(report.as_json())
-    else:
-        detect_table.show(report)
-    return 0 if all(goal.met for goal in report.goals) else 1
+    return program.run("detect.py", "detect_table", args.json, lambda: benchmark(args))
 
 
 if __name__ == "__main__":

@@ -41,9 +41,9 @@ def p95(values: list[float]) -> float:
     return sorted(values)[max(0, -(-len(values) * 95 // 100) - 1)]
 
 
-def times(opens: dict[str, list[int]], wholes: dict[str, list[int]]) -> dict[str, Times]:
-    """Figures of one run by contender, from nanoseconds; "permit" must be among them."""
-    permit = statistics.median(opens["permit"]) / 1000
+def times(opens: dict[str, list[int]], wholes: dict[str, list[int]], yardstick: str = "permit") -> dict[str, Times]:
+    """Figures of one run by contender, from nanoseconds; YARDSTICK must be among them: `added` is over its median."""
+    permit = statistics.median(opens[yardstick]) / 1000
     found = {}
     for name, values in opens.items():
         micro = [value / 1000 for value in values]

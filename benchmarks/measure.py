@@ -12,16 +12,18 @@ from report import Report
 WARM_UP = 3
 
 
-def measure(driver: Driver, everyone: list[c.Contender], rounds: int) -> dict[str, figures.Times]:
+def measure(driver: Driver, everyone: list[c.Contender], rounds: int, python: bool = True) -> dict[str, figures.Times]:
     """ROUNDS interleaved rounds in ever new order, after warm-up rounds that are not counted.
 
     Before each measured session one of pam_permit is opened and not counted, so that nobody pays for the
-    caches that the contender before him left behind.
+    caches that the contender before him left behind. PYTHON: the bare interpreter is measured, too.
     """
     opens: dict[str, list[int]] = {one.name: [] for one in everyone}
     wholes: dict[str, list[int]] = {one.name: [] for one in everyone}
-    opens["interpreter"], wholes["interpreter"] = [], []
-    order: list[c.Contender | None] = [*everyone, None]
+    order: list[c.Contender | None] = [*everyone]
+    if python:
+        opens["interpreter"], wholes["interpreter"] = [], []
+        order.append(None)
     for i in range(WARM_UP + rounds):
         random.shuffle(order)
         for one in order:
@@ -31,24 +33,26 @@ def measure(driver: Driver, everyone: list[c.Contender], rounds: int) -> dict[st
             if one is None:
                 took, whole, name = driver.program(*c.INTERPRETER), 0, "interpreter"
             else:
-                took, whole, tmpdir = driver.session(one.service, one.user)
-                name = one.name
-                c.check(one, tmpdir)
+                session = driver.session(one.service, one.user)
+                took, whole, name = session.open_ns, session.whole_ns, one.name
+                c.check(one, session)
             if i >= WARM_UP:
                 opens[name].append(took)
                 wholes[name] += [whole] if whole else []
     return figures.times(opens, wholes)
 
 
-def phase(title: str, driver: Driver, everyone: list[c.Contender], report: Report) -> dict[str, figures.Times]:
+def phase(title: str, driver: Driver, everyone: list[c.Contender], report: Report,
+          python: bool = True) -> dict[str, figures.Times]:
     """One measurement; says so if the steady sessions were not steady."""
-    ours = [one for one in everyone if one.name == c.OURS]
+    ours = [one for one in everyone if one.module == c.MODULE and not one.reset]
     for one in ours:
         driver.session(one.service, one.user)
-    before = c.plans("bench-ours")
-    report.phases[title] = measure(driver, everyone, report.rounds)
-    if ours and (not before or before != c.plans("bench-ours")):
-        report.notes.append(f"{title}: the plan of the steady account changed; its sessions were not all steady")
+    before = {one.name: c.plans(one.user) for one in ours}
+    report.phases[title] = measure(driver, everyone, report.rounds, python)
+    for one in ours:
+        if not before[one.name] or before[one.name] != c.plans(one.user):
+            report.notes.append(f"{title}: the plan of {one.user} changed; its sessions were not all steady")
     return report.phases[title]
 
 

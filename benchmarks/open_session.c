@@ -5,12 +5,15 @@
  *
  * One command per line on standard input, one answer per line on standard output:
  *
- *     time SERVICE USER HOST      -> RC OPEN_NS WHOLE_NS TMPDIR
+ *     time SERVICE USER HOST      -> RC OPEN_NS WHOLE_NS TMPDIR NAMESPACE
  *     grow SERVICE USER           -> RC BEFORE_KB OPEN_KB AFTER_KB OWN_KB
  *     leak SERVICE USER COUNT     -> RC FDS_BEFORE FDS_AFTER BEFORE_KB AFTER_KB
  *     exec PROGRAM ARGUMENT...    -> RC WHOLE_NS
+ *     as UID PROGRAM ARGUMENT...  -> RC WHOLE_NS      (started by UID, which is its group, too; says nothing)
+ *     hold SERVICE USER           -> RC NAMESPACE PID (a session that stays open until its process is killed)
  *
- * RC is the worst PAM result, or the program's wait status. Each command runs in a process forked for
+ * RC is the worst PAM result, or the program's wait status. NAMESPACE is the inode number of the mount namespace
+ * in which the session is. Each command runs in a process forked for
  * it, so a module is opened, relocated and run for the first time there, as in a login; what it does to
  * its process (a mount namespace, signals, memory) dies with it. HOST is `new` for a process that has done
  * nothing yet, or `usual` for one that has looked its user up, as sshd, login and su do before a session.
@@ -20,11 +23,14 @@
 #include <grp.h>
 #include <pwd.h>
 #include <security/pam_appl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,6 +41,7 @@
 struct result {
 	int rc;
 	int64_t open_ns, whole_ns;
+	unsigned long namespace;
 	char tmpdir[256];
 };
 
@@ -82,6 +89,13 @@ static int descriptors(void)
 	return count;
 }
 
+static unsigned long mount_namespace(void)
+{
+	struct stat about;
+
+	return stat("/proc/self/ns/mnt", &about) ? 0 : about.st_ino;
+}
+
 /* One session from pam_start to pam_end; *open_kb, unless NULL, is the resident size while it is open. */
 static struct result session(const char *service, const char *user, long *open_kb)
 {
@@ -97,6 +111,9 @@ static struct result session(const char *service, const char *user, long *open_k
 	before = now();
 	result.rc = pam_open_session(pamh, 0);
 	result.open_ns = now() - before;
+	before = now();
+	result.namespace = mount_namespace();
+	start += now() - before; /* not the session's */
 	tmpdir = pam_getenv(pamh, "TMPDIR");
 	snprintf(result.tmpdir, sizeof result.tmpdir, "%s", tmpdir ? tmpdir : "-");
 	if (open_kb)
@@ -123,7 +140,8 @@ static void time_one(FILE *out, const char *service, const char *user, const cha
 	if (!strcmp(host, "usual"))
 		look_up(user);
 	r = session(service, user, NULL);
-	fprintf(out, "%d %lld %lld %s\n", r.rc, (long long)r.open_ns, (long long)r.whole_ns, r.tmpdir);
+	fprintf(out, "%d %lld %lld %s %lu\n", r.rc, (long long)r.open_ns, (long long)r.whole_ns, r.tmpdir,
+		r.namespace);
 }
 
 /*
@@ -171,6 +189,35 @@ static void run(FILE *out, char **argv)
 	fprintf(out, "%d %lld\n", status, (long long)(now() - start));
 }
 
+/* As a login or cron leaves a user's process: named, without groups, and free to make a user namespace. */
+static void run_as(FILE *out, char **words)
+{
+	uid_t uid = (uid_t)strtoul(words[0], NULL, 10);
+	const struct passwd *account = getpwuid(uid);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 || setgroups(0, NULL) ||
+	    setresgid(uid, uid, uid) || setresuid(uid, uid, uid) || !account ||
+	    setenv("LOGNAME", account->pw_name, 1) || setenv("HOME", account->pw_dir, 1))
+		return;
+	run(out, words + 1);
+}
+
+static void hold(FILE *out, const char *service, const char *user)
+{
+	struct pam_conv conversation = {refuse, NULL};
+	pam_handle_t *pamh = NULL;
+	int rc = pam_start_confdir(service, user, &conversation, confdir, &pamh);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (rc == PAM_SUCCESS)
+		rc = pam_open_session(pamh, 0);
+	fprintf(out, "%d %lu %d\n", rc, mount_namespace(), getpid());
+	fclose(out);
+	for (;;)
+		pause();
+}
+
 static void obey(FILE *out, char **words, int count)
 {
 	if (count == 4 && !strcmp(words[0], "time"))
@@ -181,6 +228,10 @@ static void obey(FILE *out, char **words, int count)
 		leak(out, words[1], words[2], strtol(words[3], NULL, 10));
 	else if (count >= 2 && !strcmp(words[0], "exec"))
 		run(out, words + 1);
+	else if (count >= 3 && !strcmp(words[0], "as"))
+		run_as(out, words + 1);
+	else if (count == 3 && !strcmp(words[0], "hold"))
+		hold(out, words[1], words[2]);
 	fflush(out);
 }
 
@@ -204,6 +255,8 @@ static int answer(char **words, int count, char *text, size_t size)
 		have += (size_t)got;
 	close(ends[0]);
 	text[have] = 0;
+	if (!strcmp(words[0], "hold"))
+		return have ? 0 : -1;
 	if (waitpid(child, &status, 0) < 0 || status != 0 || have == 0)
 		return -1;
 	return 0;
@@ -223,7 +276,7 @@ int main(int argc, char **argv)
 		while (count < WORDS && (words[count] = strtok_r(rest, " \n", &rest)))
 			count++;
 		words[count] = NULL;
-		fputs(answer(words, count, text, sizeof text) == 0 ? text : "failed\n", stdout);
+		fputs(count && answer(words, count, text, sizeof text) == 0 ? text : "failed\n", stdout);
 		fflush(stdout);
 	}
 	return 0;

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import platform
+from typing import Any
 
 from contenders import INTERPRETER
 from figures import Goal, Times
@@ -24,13 +25,17 @@ class Report:
     goals: list[Goal] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
 
-    def as_json(self) -> str:
+    def document(self) -> dict[str, Any]:
         """The same for programs; times in microseconds."""
         machine = {"kernel": platform.release(), "processors": os.cpu_count(), "interpreter": INTERPRETER}
         phases = {phase: {n: t._asdict() for n, t in times.items()} for phase, times in self.phases.items()}
-        return json.dumps({
+        return {
             "schema": 1, "machine": machine,
             "rounds": self.rounds, "host": self.host, "leak_sessions": self.leak_count,
             "us": phases, "memory": {n: dict(zip(MEMORY, m)) for n, m in self.memory.items()},
             "goals": [{**goal._asdict(), "met": goal.met} for goal in self.goals], "notes": self.notes,
-        }, indent=2)
+        }
+
+    def as_json(self) -> str:
+        """The document as text."""
+        return json.dumps(self.document(), indent=2)

@@ -15,6 +15,7 @@ sys.path.insert(1, str(REPOSITORY))
 import arena  # noqa: E402
 import contenders as c  # noqa: E402
 import figures  # noqa: E402
+import program  # noqa: E402
 from driver import Driver  # noqa: E402
 from measure import phase, weigh  # noqa: E402
 from report import Report  # noqa: E402
@@ -43,7 +44,7 @@ def prepare(args: argparse.Namespace, notes: list[str]) -> tuple[Driver, list[c.
         one.write(confdir)
     arena.build([one.user for one in everyone], args.tmp)
     driver = Driver(arena.STAGE, source, confdir, args.host)
-    c.place_namespace()
+    c.place_namespace({one.user for one in everyone})
     names = {one.name for one in everyone}
     if c.TMPDIR_PACKAGE in names:
         c.place_tmpdir()
@@ -94,19 +95,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """0: every goal met; 1: one missed; 2: usage; 3: could not measure."""
     args = arguments()
-    try:
-        if not args.json:
-            import table  # first of all: a missing rich should not be found out after the measurement
-        arena.enter()
-        report = benchmark(args)
-    except (arena.ArenaError, ImportError, OSError) as error:
-        print(f"session.py: {error}", file=sys.stderr)
-        return 3
-    if args.json:
-        print(report.as_json())
-    else:
-        table.show(report)
-    return 0 if all(goal.met for goal in report.goals) else 1
+    return program.run("session.py", "table", args.json, lambda: benchmark(args))
 
 
 if __name__ == "__main__":
