@@ -92,6 +92,12 @@ MESSAGES: dict[str, Message] = {
     "put-back": Message(
         "a change of files was undone because something about it failed, or could not be undone",
         "The message says why. Where it says that a file could not be put back, mend that file by hand, at once."),
+    "shim-refused": Message(
+        "a program was refused: its remedy is required and could not be applied, for the reason given",
+        "The message says why. pam-mktemp doctor USER finds what keeps shims from working."),
+    "shim-without-remedy": Message(
+        "a program was started as if it had no shim, for the reason given (once for each directory)",
+        "The message says why. pam-mktemp doctor USER finds what keeps shims from working."),
     "shims-written": Message(
         "remedies of the catalogue were enabled, disabled or written anew",
         _NOTHING),

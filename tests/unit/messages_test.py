@@ -12,7 +12,7 @@ SAID = re.compile(r"""(?xm)
     \b say \( \s* (?: [^"',()]+, \s* )* ["'] ([a-z]+(?:-[a-z]+)*) ["']    # log.say("id", or say(session, LOG_ERR, "id",
     | \b _id \s* = \s* ["'] ([a-z-]+) ["']
     | \b (?: Error | Refused | __init__) \( \s* ["'] ([a-z]+(?:-[a-z]+)+) ["']
-    | \? \s* ["'] ([a-z]+-[a-z]+) ["'] \s* : \s* ["'] ([a-z]+-[a-z]+) ["']      # C's deny ? "id" : "id"
+    | \? \s* ["'] ([a-z]+(?:-[a-z]+)+) ["'] \s* : \s* ["'] ([a-z]+(?:-[a-z]+)+) ["']  # C's deny ? "id" : "id"
     | \b else \s+ ["'] ([a-z]+-[a-z]+) ["'] $
 """)
 
