@@ -19,6 +19,7 @@ from tests.functional.commands import Command
 ENTRY = ('summary = "a program"\nclass = "hardcoded"\ndoes = "Makes /tmp/x."\n[recognise]\nnames = ["cat", "nl"]\n'
          '[remedy]\nkind = "launcher"\nset = {X = "$TMPDIR"}\n[evidence]\nobserved = "o"\n')
 SHIM = 'stage = "shim"\n[shims]\nenabled = ["mine", "tmux"]\nvariables = {TMUX_TMPDIR = "$TMPDIR"}\n'
+TOP = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -155,7 +156,7 @@ SCRIPT = """
 import os, sys, json
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-import click.shell_completion, tomllib, pam_mktemp_py.cli.shims  # nobody may not be able to read them
+import click.shell_completion, tomllib  # nobody may not be able to read them
 from click.testing import CliRunner
 from pam_mktemp_py.cli.main import group
 from pam_mktemp_py.cli.settings import Settings
@@ -177,7 +178,9 @@ def answer(command: Command, *words: str, before: tuple[str, ...] = (), **enviro
         os.chmod(folder, 0o755)
         copy = shutil.copytree(command.config.parent, f"{folder}/copy", symlinks=True)
         os.chmod(copy, 0o755)
-        done = subprocess.run([*before, sys.executable, "-c", SCRIPT, str(Path(__file__).parents[2]), copy,
+        for part in ("pam_mktemp_py", "shims/catalogue"):  # the checkout may be root's alone
+            shutil.copytree(TOP / part, f"{folder}/{part}")
+        done = subprocess.run([*before, sys.executable, "-c", SCRIPT, folder, copy,
                                str(os.getuid()), *words], capture_output=True, text=True,
                               env={"PATH": "/nosuch", **environment})
     assert done.stdout.startswith("{"), done.stdout + done.stderr

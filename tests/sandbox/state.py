@@ -42,6 +42,7 @@ def kept_below_tmp() -> list[str]:
 def reset() -> None:
     """No state, no configuration, an empty /tmp: a tmpfs made anew, since append-only folders resist rm."""
     for folder in STATE:
+        unmount_all(folder)  # of a test that failed: all after it would fail too
         shutil.rmtree(folder, ignore_errors=True)
         assert not os.path.lexists(folder)
     for file in FILES:
