@@ -68,7 +68,7 @@ def test_list(command: Command, site: Path, here: Path) -> None:
 def test_a_program_that_was_upgraded_is_marked(command: Command, site: Path, here: Path) -> None:
     (site / "mine.toml").write_text(ENTRY.format("met-prog"))
     prove(command, "2.4")
-    assert [each["name"] for each in command.json("shims", "list")["entries"] if each["upgraded"]] == ["mine"]
+    assert [each["upgraded"] for each in command.json("shims", "list")["entries"] if each["name"] == "mine"] == [True]
     assert "\n? mine " in command("shims", "list").stdout
     text = command("shims", "show", "mine").stdout
     assert "another version is here: 2.5" in text and command.json("shims", "show", "mine")["entries"][0]["upgraded"]
