@@ -9,10 +9,24 @@ from pathlib import Path
 
 import pytest
 
+from pam_mktemp_py.doctor.kernel import FS, SETTINGS
 from tests.privileged.doctor.doctor import LINE
 from tests.privileged.logins.session import configure
 from tests.privileged.setup.installed import alice  # noqa: F401  fixture
 from tests.sandbox import capabilities
+
+
+@pytest.fixture(autouse=True, scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Protects shared directories, whatever the machine's own does, whose settings are never written."""
+    on = tmp_path_factory.mktemp("kernel") / "on"
+    on.write_text("2\n")
+    settings = [Path(FS, name) for name in SETTINGS if Path(FS, name).exists()]
+    for path in settings:
+        subprocess.run(["mount", "--bind", on, path], check=True)
+    yield
+    for path in settings:
+        subprocess.run(["umount", path], check=True)
 
 
 @pytest.fixture
