@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import stat
 import subprocess
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -67,7 +69,8 @@ def look(entry: Entry, path: str | None = None) -> Here:
     if not program or not command:
         return Here(program, applies=bool(program))
     folders = os.environ.get("PATH", os.defpath) if path is None else path
-    version = _asked([program if command[0] in entry.recognise.names else command[0], *command[1:]], folders)
+    version = _asked([program if command[0] in entry.recognise.names else command[0], *command[1:]],
+                     [folder for folder in folders.split(os.pathsep) if folder.startswith("/") and folder != SHIMS])
     comparisons = entry.recognise.versions
     return Here(program, version, not comparisons or (bool(version) and versions.holds(comparisons, version)))
 
@@ -79,12 +82,35 @@ def look_at_all(entries: Iterable[Entry], path: str | None = None) -> dict[str, 
         return dict(zip((entry.name for entry in entries), pool.map(lambda entry: look(entry, path), entries)))
 
 
-def _asked(command: list[str], folders: str) -> str:
-    environment = {"PATH": folders, "LC_ALL": "C.UTF-8", "HOME": "/nonexistent"}
+def _asked(command: list[str], folders: list[str]) -> str:
+    """The version that a command tells, "" if none. As root nothing is run that another account could have put there,
+    nor finds such a thing in PATH: after su without - that is the other's, whose tmux need not be one.
+    """
+    as_root = os.geteuid() == 0
+    path = os.pathsep.join(folder for folder in folders if not (as_root and _anothers(folder)))
+    program = shutil.which(command[0], path=path)
+    if not program or (as_root and _anothers(program)):
+        return ""
+    environment = {"PATH": path, "LC_ALL": "C.UTF-8", "HOME": "/nonexistent"}
     environment |= {name: os.environ[name] for name in ("TMPDIR",) if name in os.environ}
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=SECONDS, cwd="/", env=environment)
+        done = subprocess.run([program, *command[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=SECONDS, cwd="/", env=environment)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return versions.first(done.stdout.decode("utf-8", "replace"))
+
+
+def _anothers(path: str) -> bool:
+    """Whether another than root could put something else at the path, or has; also if that cannot be told."""
+    for at in {path, os.path.realpath(path)}:
+        while at:
+            try:
+                found = os.lstat(at)
+            except OSError:
+                return True
+            writable = found.st_mode & 0o022 and not stat.S_ISLNK(found.st_mode)
+            if found.st_uid != 0 or (writable and not (stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX)):
+                return True
+            at = "" if at == "/" else os.path.dirname(at)
+    return False

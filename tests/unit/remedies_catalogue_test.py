@@ -192,3 +192,26 @@ def test_what_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folders: 
     program.write_text("#!/bin/sh\nexec sleep 60\n")
     monkeypatch.setattr(installed, "SECONDS", 0.2)
     assert installed.look_at_all([entry]) == {"one": installed.Here(str(program), "", False)}
+
+
+@pytest.mark.parametrize("whose", ["program", "folder", "helper"])
+def test_root_runs_nothing_of_anothers(whose: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                       folders: tuple[Path, Path, Path]) -> None:
+    """PATH is that of a user's session after su: neither what is asked, nor what it runs itself, is the user's."""
+    if os.getuid():
+        pytest.skip("not root")
+    his, ran = tmp_path / "his", tmp_path / "ran"
+    for folder in (his, tmp_path / "bin"):
+        folder.mkdir()
+    for path in (his / "one", his / "helper", tmp_path / "bin/one"):
+        path.write_text(f"#!/bin/sh\necho {path} >> {ran}\nhelper; echo 3.5\n".replace(
+            "helper; " if path.name == "helper" else "", ""))
+        path.chmod(0o755)
+    os.chown(his / "one" if whose == "program" else his, 65534, 65534)
+    if whose == "helper":
+        (his / "one").unlink()
+    monkeypatch.setenv("PATH", f"{his}:{tmp_path}/bin:/usr/bin:/bin")
+    (folders[0] / "one.toml").write_text(ENTRY.format("x", 'one"]\nversion = ["one'))
+    here = installed.look(load(folders).entries["one"])
+    assert str(his) not in (ran.read_text() if ran.exists() else "")
+    assert here.version == ("3.5" if whose == "helper" else "")
