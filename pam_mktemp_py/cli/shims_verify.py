@@ -134,7 +134,8 @@ def record_in(settings: Settings, path: str, record: str | None, results: list[R
             elif result.state == FAILED:
                 known.pop(result.entry.name, None)
         if record is None:
-            os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+            for folder, mode in ((settings.state, 0o711), (os.path.dirname(path), 0o755)):  # closed, whatever the umask
+                os.makedirs(folder, mode, exist_ok=True)
         files.write(path, proved.encode(known).decode())
         if record is None:
             os.chmod(path, 0o644)  # the umask is the caller's, and what others can write would not be read

@@ -1,6 +1,7 @@
 """pam-mktemp shims: list and show, on the shipped catalogue and a site's own."""
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,18 @@ def test_two_verify_at_once(command: Command, site: Path, here: Path, monkeypatc
     assert command("shims", "verify", "mine").exit_code == 0
     found = {each["name"] for each in command.json("shims", "list")["entries"] if (each["proved"] or {}).get("here")}
     assert found == {"mine", "other"}
+
+
+@pytest.mark.parametrize("umask", [0, 0o002, 0o077])
+def test_what_is_recorded_lies_where_root_alone_writes(command: Command, site: Path, here: Path, umask: int,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder of all our state: who can write it puts a folder of his own at the head of everybody's PATH."""
+    (site / "mine.toml").write_text(ENTRY.format("met-prog"))
+    monkeypatch.setattr(verify, "verify", lambda entry, *_: Result(entry, PROVED, ""))
+    before = os.umask(umask)
+    try:
+        assert command("shims", "verify", "mine").exit_code == 0
+    finally:
+        os.umask(before)
+    for folder in ("state", "state/shims"):
+        assert (command.run / folder).stat().st_mode & 0o022 == 0
