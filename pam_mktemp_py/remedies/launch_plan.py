@@ -24,6 +24,8 @@ HEADER = "pam-mktemp-shim 1"
 MAX_BYTES = 16384
 MAX_NAME = 64
 _NAMES = {"UID": "PAM_MKTEMP_UID"}  # uids are in no process's environment: the launcher puts it there for a moment
+_FULL = ("TMPDIR", "UID")  # never empty where a plan is read
+_NONE = "PAM_MKTEMP_NONE"  # which nobody sets: wordexp(3) fails
 _PROGRAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -70,8 +72,15 @@ def _sections(entry: Entry) -> Iterator[str]:
 
 def _quoted(text: str) -> str:
     """One word of wordexp(3)'s, with the values of the names in it."""
-    return "".join(_literal(before) + (_literal("$") if name == "$" else f'"${_NAMES.get(name, name)}"')
+    return "".join(_literal(before) + (_literal("$") if name == "$" else _value(name))
                    for before, name in expand.pieces(text)[0]) + _literal(expand.pieces(text)[1])
+
+
+def _value(name: str) -> str:
+    """An empty one is none, as in expand.py: with `XDG_RUNTIME_DIR=` a path in it would begin at /."""
+    if name in _FULL:
+        return f'"${_NAMES.get(name, name)}"'
+    return f'"${{{name}:-${_NONE}}}"'
 
 
 def _literal(text: str) -> str:

@@ -78,3 +78,13 @@ def test_every_entry_of_the_catalogue_that_needs_one_has_one() -> None:
     java = [entry for entry in found if "java" in entry.recognise.names]
     patterns = [each.pattern for each in launch_twin.parse(launch_plan.encode("java", java))]
     assert len(patterns) > 2 and patterns.index("*") == len(patterns) - 1
+
+
+@pytest.mark.parametrize("name", ["USER", "HOME", "XDG_RUNTIME_DIR"])
+def test_an_empty_value_is_none(name: str) -> None:
+    """As in sessions: else a required remedy would be in force with a path of nobody's."""
+    data = launch_plan.encode("prog", [an_entry(Remedy("launcher", set={"A": f"${name}/x"}))])
+    for values in (launch_twin.VALUES | {name: ""}, {}):
+        with pytest.raises(launch_twin.Refused, match="wordexp"):
+            launch_twin.parse(data, values)
+    assert launch_twin.parse(data, {name: "/a  b*"})[0].set == {"A": "/a  b*/x"}
