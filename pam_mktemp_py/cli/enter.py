@@ -8,6 +8,8 @@ The keys of --json with --dry-run, beside those that report.py names:
 """
 from __future__ import annotations
 
+import os
+
 import click
 
 from pam_mktemp_py import paths
@@ -19,7 +21,7 @@ from pam_mktemp_py.directory import inspect
 from pam_mktemp_py.errors import Error, Refused
 from pam_mktemp_py.linux import accounts
 from pam_mktemp_py.namespace import enter, views
-from pam_mktemp_py.namespace.whose import Group, Table
+from pam_mktemp_py.namespace.whose import Group, Seen, Table
 
 
 @click.command("enter", short_help="Run a command in the view of an account or a process.",
@@ -31,9 +33,9 @@ from pam_mktemp_py.namespace.whose import Group, Table
 def command(settings: Settings, dry_run: bool, whose: str, command: tuple[str, ...]) -> Report | int:
     """Run COMMAND as root in the live view of USER, or in the mounts that the process PID sees.
 
-    For root only. Of several views of USER, as after a change of the configuration, it is the newest. All digits
-    are a PID, unless there is an account of that name. Refused are a user's own namespaces (unshare -Urm),
-    chroots and containers. COMMAND is looked up before, and must be the same file there: nothing that USER has put
+    For root only. Of several views of USER, as after a change of the configuration, it is the newest; that of a
+    service (run -s) only if there is no other. All digits are a PID, unless there is an account of that name.
+    Refused are a user's own namespaces (unshare -Urm), chroots and containers. COMMAND is looked up before, and must be the same file there: nothing that USER has put
     into /tmp is run as root. It starts in the current directory if that is the same there, else in /.
 
     The exit status is that of COMMAND; 127 if there is none, 126 if it cannot be run, 125 if it was refused.
@@ -53,7 +55,7 @@ def command(settings: Settings, dry_run: bool, whose: str, command: tuple[str, .
 
 def _chosen(settings: Settings, table: Table, whose: str) -> tuple[Group, int, int]:
     account = accounts.lookup(whose)
-    if account is None and whose.isascii() and whose.isdigit():
+    if account is None and whose.isascii() and whose.isdigit() and len(whose) <= 10:
         group = table.group_of(int(whose))
         if group is None:
             raise Refused(enter.ID, whose, "there is no such process, and no account of that name")
@@ -63,7 +65,9 @@ def _chosen(settings: Settings, table: Table, whose: str) -> tuple[Group, int, i
     found = [group for group in table.groups.values() if group.marked and group.root == "/"
              and group.users == table.users and table.seen(group)[0].maker.name == name
              and table.seen(group)[0].maker.kind == "ours"]
-    found.sort(key=lambda group: views.made(group.namespace, settings.folder(paths.VIEWS)), reverse=True)
+    # One that root's `run -s NAME` made is of a service: what the account itself sees comes first, if there is that.
+    found.sort(key=lambda group: (not _of_service(table.seen(group)[0]),
+                                  views.made(group.namespace, settings.folder(paths.VIEWS))), reverse=True)
     if not found:
         raise Refused(enter.ID, whose, "has no live view: no session at stage bind is open",
                       "see what there is with: pam-mktemp status")
@@ -75,6 +79,10 @@ def _chosen(settings: Settings, table: Table, whose: str) -> tuple[Group, int, i
         except (ProcessLookupError, FileNotFoundError):
             continue
     raise Refused(enter.ID, whose, "all processes of its view have just ended")
+
+
+def _of_service(seen: Seen) -> bool:
+    return os.path.basename(seen.host or seen.place).startswith(paths.SERVICE_LEAF)
 
 
 def _shown(settings: Settings, table: Table, group: Group, asked: tuple[str, int, str]) -> Report:

@@ -66,6 +66,28 @@ def test_enter(view: int) -> None:
     assert str(OWN) in shown.stdout and os.readlink(f"/proc/{view}/ns/mnt") in shown.stdout
 
 
+def test_the_accounts_own_comes_before_a_services(view: int) -> None:
+    """That of a job that root has started as the account since then, with a /tmp of the service's."""
+    service = OWN.with_name("svc-web")
+    service.mkdir()
+    with process("unshare", "-m", "--propagation", "slave", "sh", "-c",
+                 f"mount --bind {service} /tmp; echo ready; read x") as pid:
+        mark(pid)
+        for entry in VIEWS.iterdir():
+            os.utime(entry, (1, 2 if str(entry) == f"{VIEWS}/{os.readlink(f'/proc/{pid}/ns/mnt')}" else 1),
+                     follow_symlinks=False)
+        (OWN / "mine").write_text("alice's")
+        assert ask("enter", "alice", "--", "cat", "/tmp/mine").stdout == "alice's"
+        (VIEWS / os.readlink(f"/proc/{view}/ns/mnt")).unlink()
+        assert ask("enter", "alice", "--", "cat", "/tmp/mine").returncode == 1
+
+
+def test_no_process_has_such_a_number(view: int) -> None:
+    for number in ("99999999999", "1" * 5000):
+        done = ask("enter", number, "--", "true")
+        assert done.returncode == 125 and "Traceback" not in done.stderr
+
+
 def test_only_root(view: int) -> None:
     for words in (("enter", "alice", "--", "true"), ("host", "--", "true")):
         done = ask(*words, before=("setpriv", "--reuid=2101", "--regid=2101", "--clear-groups"))
