@@ -35,7 +35,8 @@ def command(settings: Settings, dry_run: bool, whose: str, command: tuple[str, .
 
     For root only. Of several views of USER, as after a change of the configuration, it is the newest; that of a
     service (run -s) only if there is no other. All digits are a PID, unless there is an account of that name.
-    Refused are a user's own namespaces (unshare -Urm), chroots and containers. COMMAND is looked up before, and must be the same file there: nothing that USER has put
+    Refused are a user's own namespaces (unshare -Urm), chroots, containers, and sandboxes with another /etc or /usr.
+    COMMAND is looked up before, and must be the same file there: nothing that USER has put
     into /tmp is run as root. It starts in the current directory if that is the same there, else in /.
 
     The exit status is that of COMMAND; 127 if there is none, 126 if it cannot be run, 125 if it was refused.
@@ -59,7 +60,7 @@ def _chosen(settings: Settings, table: Table, whose: str) -> tuple[Group, int, i
         group = table.group_of(int(whose))
         if group is None:
             raise Refused(enter.ID, whose, "there is no such process, and no account of that name")
-        return group, int(whose), enter.opened(int(whose))
+        return group, int(whose), enter.opened(int(whose), mark=group.marked)
     account = facts.known(whose)
     name = inspect.look(account, ["tmp"], settings.base, settings.state).name
     found = [group for group in table.groups.values() if group.marked and group.root == "/"

@@ -1,8 +1,9 @@
 """Going into another mount namespace as root, and only into one that no user rules.
 
 A user's `unshare -Urm` may hold a forged /etc/passwd, or libraries that a program of root's would load: a namespace
-is entered only if it belongs to our own user namespace and has our root directory. Everything is opened once and
-compared by descriptor, since a pid may become another process's at any moment.
+is entered only if it belongs to our own user namespace and has our root directory. A bwrap that is setuid makes the
+same without a user namespace: what is no view of ours must have our /etc, /usr and the like as well. Everything is
+opened once and compared by descriptor, since a pid may become another process's at any moment.
 """
 from __future__ import annotations
 
@@ -12,12 +13,20 @@ from contextlib import ExitStack
 
 from pam_mktemp_py import paths
 from pam_mktemp_py.errors import Refused
-from pam_mktemp_py.linux import mount_calls, setns
+from pam_mktemp_py.linux import mount_calls, mountinfo, setns
 from pam_mktemp_py.namespace import views
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pam_mktemp_py.linux.mountinfo import Mount
 
 ID = "view-refused"
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC
 _PATH = os.O_PATH | os.O_CLOEXEC
+# Where sessions and services have mounts of their own. Of /run itself root would believe what is there.
+_OTHERS = ("/tmp", "/var/tmp", "/dev", "/proc", "/sys", "/home", "/media", "/mnt", "/srv")
+_BELOW_RUN = "/run/"
+_INACCESSIBLE = "/run/systemd/"  # of systemd's: what it mounts over the places that a unit may not see
 
 
 def same(one: os.stat_result, other: os.stat_result) -> bool:
@@ -28,8 +37,8 @@ def same(one: os.stat_result, other: os.stat_result) -> bool:
 def opened(pid: int, namespace: str = "", mark: str = "") -> int:
     """The mount namespace of a process, as a descriptor that may be entered.
 
-    `namespace`, "mnt:[N]": it must be this one, and `mark`, "DEV.INO.MOUNT", its /tmp. Raises Refused, or
-    ProcessLookupError if the process is gone.
+    `namespace`, "mnt:[N]": it must be this one, and `mark`, "DEV.INO.MOUNT", its /tmp; of a `mark` alone it is only
+    known for a view of ours where that is so. Raises Refused, or ProcessLookupError if the process is gone.
     """
     where = f"/proc/{pid}"
     with ExitStack() as stack:
@@ -50,11 +59,27 @@ def opened(pid: int, namespace: str = "", mark: str = "") -> int:
         stack.callback(os.close, root)
         if not same(os.fstat(root), os.stat("/")):
             raise Refused(ID, where, "has another root directory than we: it is in a container or sandbox", hint)
-        if mark and mount_calls.place("tmp", root) != mark:
+        ours = bool(mark) and mount_calls.place("tmp", root) == mark
+        if namespace and mark and not ours:
             raise Refused(ID, where, "has another /tmp than the one recorded for its view", hint)
+        if not ours and (point := _another(mountinfo.read(pid), mountinfo.read())):
+            raise Refused(ID, where, f"sees something else at {point} than we, and root would believe that", hint)
         if select.select([process], [], [], 0)[0]:  # it ended, and any of these may have been its successor's
             raise ProcessLookupError(3, "the process has just ended", where)
         return os.dup(fd)
+
+
+def _another(theirs: list[Mount], ours: list[Mount]) -> str:
+    """The first mount point of theirs where a program would load, or believe, something else than with ours; or ''."""
+    known = {(mount.point, mount.device, mount.root) for mount in ours}
+    for mount in theirs:
+        below = mountinfo.covering(ours, mount.point)
+        if not ((mount.point, mount.device, mount.root) in known or mount.point.startswith(_BELOW_RUN)
+                or any(mountinfo.within(mount.point, folder) for folder in _OTHERS)
+                or (below and (below.device, mountinfo.inside(below, mount.point)) == (mount.device, mount.root))
+                or mountinfo.path_of(ours, mount.device, mount.root).startswith(_INACCESSIBLE)):
+            return mount.point
+    return ""
 
 
 def namespace_of(fd: int) -> str:

@@ -140,6 +140,26 @@ def test_a_number_that_became_a_copys(view: int) -> None:
         assert done.returncode == 125 and "another /tmp" in done.stderr
 
 
+@pytest.mark.parametrize(("mounts", "where"), [
+    ("mount --bind /srv/forged /etc", "/etc"), ("mount --bind /srv/forged/passwd /etc/passwd", "/etc/passwd"),
+    ("mount -t tmpfs x /root", "/root"), ("mount -t tmpfs x /run", "/run"),
+    ("mount --bind /srv/forged /tmp; mount --bind /usr /usr; mount -t tmpfs x /dev/shm", ""),
+    ("mkdir -p /run/systemd/inaccessible; mount --bind /run/systemd/inaccessible /root", ""),
+])
+def test_what_a_setuid_sandbox_makes(mounts: str, where: str) -> None:
+    """bwrap --bind ~/etc /etc, where it is setuid: no user namespace tells it from a service with PrivateTmp=."""
+    forged = Path("/srv/forged")
+    forged.mkdir()
+    (forged / "passwd").touch()
+    try:
+        with process("unshare", "-m", "sh", "-c", f"{mounts}; echo ready; read x") as pid:
+            done = ask("enter", str(pid), "--", "true")
+            assert done.returncode == (125 if where else 0), done.stderr
+            assert not where or f"sees something else at {where} than we" in done.stderr
+    finally:
+        subprocess.run(["rm", "-r", forged], check=True)
+
+
 def test_chroot(view: int) -> None:
     with ExitStack() as stack:
         Path("/srv/jail").mkdir()
