@@ -5,6 +5,7 @@ root waiting for ever.
 """
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -39,8 +40,13 @@ def read(pid: int | str = "self", along: Iterable[str] = (), proc: str = "/proc"
     Raises ProcessLookupError or FileNotFoundError for a process that is gone, PermissionError for another's.
     """
     wanted = {folder for path in along for folder in _way(path)}
-    with open(f"{proc}/{pid}/mountinfo", "rb") as file:
-        return [parse(line) for line in file if not wanted or unescaped(line.split(b" ", 5)[4]) in wanted]
+    try:
+        with open(f"{proc}/{pid}/mountinfo", "rb") as file:
+            return [parse(line) for line in file if not wanted or unescaped(line.split(b" ", 5)[4]) in wanted]
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # it has ended and is not waited for: there is no namespace to look at any more
+            raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH), f"{proc}/{pid}") from error
+        raise
 
 
 def _way(path: str) -> list[bytes]:

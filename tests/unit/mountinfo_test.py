@@ -62,3 +62,16 @@ def test_from_a_place_to_a_path(proc: str) -> None:
     assert mountinfo.path_of(mounts, os.makedev(8, 1), "/srv/a b/c") == "/mnt/x\ty/c"
     assert mountinfo.path_of(mounts, os.makedev(0, 30), "/gone") == ""
     assert mountinfo.covering([], "/tmp") is None
+
+
+def test_a_process_that_has_just_ended() -> None:
+    """A zombie's file is there, and cannot be opened: whoever ends many of them would keep all from being looked at."""
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    try:
+        with pytest.raises(ProcessLookupError):
+            mountinfo.read(child)
+    finally:
+        os.waitpid(child, 0)
