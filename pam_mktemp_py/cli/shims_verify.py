@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import stat
 import time
 from typing import Any
 
@@ -31,6 +33,7 @@ from pam_mktemp_py.remedies.catalogue import Catalogue
 from pam_mktemp_py.remedies.entry import Entry
 from pam_mktemp_py.remedies.proved import Proof
 
+_WITHIN = re.compile(r"(?:~[\w.-]+)?/[^\s\"'`;&|()<>{}=:,$]+|~[\w.-]+")
 _MARKS = {PROVED: "good", FAILED: "bad", SKIPPED: ""}
 _RUN = ("import sys; sys.path.insert(0, sys.argv.pop(1)); from pam_mktemp_py.cli.main import main; main()")
 
@@ -94,10 +97,20 @@ def _wanted(found: Catalogue, programs: tuple[str, ...], report: Report) -> list
 def _exposed(entry: Entry) -> str:
     """Why root must not run the check of an entry, "" if it may: detect --fix -u stores another account's program."""
     words = [word for command in entry.check.commands for word in command] if entry.check else []
-    for path in [*words, *map(catalogue.literal, entry.recognise.paths)]:
-        if path.startswith("/") and os.path.isfile(path) and (fault := places.fault(path)):
+    # Within words as well: sh -c 'cd /home/her && ./it', make -f/home/her/it.
+    within = [os.path.expanduser(found) for word in words for found in _WITHIN.findall(word)]
+    for path in [*words, *within, *map(catalogue.literal, entry.recognise.paths)]:
+        if path.startswith("/") and (fault := places.fault(path)) and _counts(fault.component):
             return f"{fault.component} is not root's alone, and root would run it: give --user"
     return ""
+
+
+def _counts(path: str) -> bool:
+    """Not /dev/null, nor what is missing in a folder of root's; what is missing in hers is there when root runs it."""
+    try:
+        return not stat.S_ISCHR(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def run_fresh() -> tuple[str, ...]:

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from click.shell_completion import ShellComplete
 
+from pam_mktemp_py.cli import shims_verify
 from pam_mktemp_py.cli.main import group
 from pam_mktemp_py.cli.report import WIDTH
 from pam_mktemp_py.prove import verify
 from pam_mktemp_py.prove.verify import PROVED, Result
-from pam_mktemp_py.remedies.entry import Entry
+from pam_mktemp_py.remedies import catalogue
+from pam_mktemp_py.remedies.entry import Check, Entry, Evidence, Recognise, Remedy
 from tests.functional.commands import Command
 
 ENTRY = ('summary = "a program"\ngroup = "g"\nclass = "hardcoded"\ndoes = "Makes /tmp/x."\n[recognise]\n'
@@ -130,6 +132,31 @@ def test_names_are_completed(command: Command) -> None:
     assert names == ["ssh", "ssh-add", "ssh-agent", "sshd", "sshd-session"]
     assert [item.value for item in complete.get_completions(["shims"], "")] == [
         "disable", "enable", "list", "show", "sync", "verify"]
+
+
+@pytest.mark.parametrize("word", [
+    "{0}/prog", "{0}/nosuch", "{0}/prog -x; true", "cd {0} && ./prog", "exec '{0}/prog'", "--file={0}/prog",
+    "-f{0}/prog", "a:{0}", "~daemon/../..{0}/prog", "exec ~daemon/../..{0}/prog",
+])
+def test_what_root_does_not_run(tmp_path: Path, word: str) -> None:
+    """Nor what is not there yet: whoever can put it there has the time to."""
+    assert "give --user" in shims_verify._exposed(checked("sh", "-c", word.format(tmp_path)))
+
+
+@pytest.mark.parametrize("word", ["/usr/bin/env", "/nosuch/a", "/dev/null", "x; /bin/true", "a/b", "HEAD~1", "/",
+                                  "$HOME/x", "$$x/y"])
+def test_what_root_runs(word: str) -> None:
+    assert shims_verify._exposed(checked("sh", "-c", word)) == ""
+
+
+def test_root_runs_all_checks_that_are_shipped() -> None:
+    found = catalogue.load(site="/nonexistent", state="/nonexistent")
+    assert [name for name, entry in found.entries.items() if shims_verify._exposed(entry)] == []
+
+
+def checked(*words: str) -> Entry:
+    return Entry("mine", "mine.toml", True, "s", "mine", "hardcoded", "d", "", Recognise(("prog",)), Remedy("bind"),
+                 Evidence("e"), Check((), (words,)))
 
 
 def test_two_verify_at_once(command: Command, site: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
