@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ SECONDS = 60.0  # for all commands of a session
 PYTHON = "/usr/bin/python3"
 LONGEST = 1 << 16  # of what a command prints
 _PIECE = 1 << 18
+_STATUS = re.compile(r"-?\d{1,3}", re.ASCII)
 # Waits for each command, not for what it leaves behind; the first one that fails is the last one.
 _DRIVER = """
 import json, os, subprocess, sys
@@ -150,7 +153,7 @@ def _without(verdict: Verdict, folder: str) -> Verdict:
 
 
 def _seen(folder: str, verdict: Verdict, gaps: str, outcome: Outcome) -> Seen:
-    statuses = tuple(int(line) for line in _text(f"{folder}/.verify-status").split() if line.lstrip("-").isdecimal())
+    statuses = tuple(int(line) for line in _text(f"{folder}/.verify-status").split() if _STATUS.fullmatch(line))
     last = max(len(statuses) - 1, 0)
     output, said = (_text(f"{folder}/.verify-{last}.{end}") for end in ("out", "err"))
     return Seen(statuses, output, said[-300:], verdict, gaps, tuple(sorted({name for _, name in outcome.left})))
@@ -162,5 +165,7 @@ def _text(path: str) -> str:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:  # no command came so far
         return ""
-    with os.fdopen(fd, "rb") as file:
-        return file.read(LONGEST).decode("utf-8", "replace")
+    try:  # a directory cannot be read, and a FIFO that somebody holds has nothing to read
+        return os.read(fd, LONGEST).decode("utf-8", "replace") if stat.S_ISREG(os.fstat(fd).st_mode) else ""
+    finally:
+        os.close(fd)
