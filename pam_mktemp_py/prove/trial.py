@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pam_mktemp_py.detect.model import Finding, Lookup
@@ -66,7 +67,9 @@ def run(command: Command, remedies: Mapping[str, Entry] | None = None) -> Ran:
         step = _step(command, remedies, values, place)
         manner = Manner(True, command.words, command.seconds, command.known)
         seen = traced([step], place, command.user, command.run_fresh if bound else (), manner)
-        missed = [path for path in _shimmed(command, remedies) if not os.path.lexists(_mark(place, path))]
+        shims = _shimmed(command, remedies)
+        reached = _by_name(shims, _path(command)).values()
+        missed = [path for path in shims if path not in reached or not os.path.lexists(_mark(place, path))]
         return Ran(seen, seen.output.replace(place.tmpdir, "/tmp"), tuple(missed))
 
 
@@ -77,16 +80,16 @@ def _step(command: Command, remedies: Mapping[str, Entry], values: dict[str, str
     shims = _shimmed(command, remedies)
     if not shims:
         return step
+    now = _path(command)
     # By descriptor: what is above HOME is the account's, which could lead a path to /usr/local/bin meanwhile.
     os.mkdir(_SHIMS, 0o700, dir_fd=place.home_fd)
     folder = os.open(_SHIMS, _OPEN, dir_fd=place.home_fd)
     try:
         os.fchmod(folder, 0o755)  # the umask is the caller's
-        for path, entry in shims.items():
-            _put_shim(folder, path, entry, values, _mark(place, path))
+        for path in _by_name(shims, now).values():
+            _put_shim(folder, path, shims[path], values, _mark(place, path))
     finally:
         os.close(folder)
-    now = environment.of("", command.user, os.environ, {}).get("PATH") or os.defpath
     return replace(step, set={**step.set, "PATH": f"{place.home}/{_SHIMS}:{now}"})
 
 
@@ -95,6 +98,20 @@ def _shimmed(command: Command, remedies: Mapping[str, Entry]) -> dict[str, Entry
     first = os.path.basename(command.words[0])
     return {path: entry for path, entry in remedies.items()
             if entry.remedy.kind in (LAUNCHER, BIND) and first not in entry.recognise.names}
+
+
+def _path(command: Command) -> str:
+    return environment.of("", command.user, os.environ, {}).get("PATH") or os.defpath
+
+
+def _by_name(programs: Iterable[str], path: str) -> dict[str, str]:
+    """Of programs of one name the one that PATH leads to, else the first: a shim can only lead to one of them."""
+    found: dict[str, str] = {}
+    for program in programs:
+        name = os.path.basename(program)
+        if name not in found or shutil.which(name, path=path) == program:
+            found[name] = program
+    return found
 
 
 def _mark(place: Place, path: str) -> str:

@@ -15,6 +15,28 @@ ENTRY = Entry("prog", "prog.toml", True, "A program", "prog", "hardcoded", "Uses
               Recognise(("prog",)), Remedy("bind"), Evidence(observed="seen"))
 
 
+def test_of_two_programs_of_one_name_a_shim_leads_to_the_one_in_path(tmp_path: Path) -> None:
+    """The other one is started by its path, if at all."""
+    there, elsewhere = tmp_path / "there/prog", tmp_path / "elsewhere/prog"
+    for program in (there, elsewhere):
+        program.parent.mkdir()
+        program.touch()
+        program.chmod(0o755)
+    for programs in ([str(there), str(elsewhere)], [str(elsewhere), str(there), "/opt/more"]):
+        found = trial._by_name(programs, f"/usr/bin:{there.parent}")
+        assert found == {"prog": str(there)} | ({"more": "/opt/more"} if programs[2:] else {})
+    entries = {str(elsewhere): ENTRY, str(there): ENTRY}
+    home = tmp_path / "home"
+    home.mkdir()
+    fd = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        command = trial.Command(("sh",), None, 1.0, (), nothing_known)
+        trial._step(command, entries, {"TMPDIR": "/tmp"}, Place(str(home), str(tmp_path), fd))
+    finally:
+        os.close(fd)
+    assert os.listdir(home / ".shims") == ["prog"]
+
+
 def test_shims_go_where_no_link_leads(tmp_path: Path) -> None:
     home, moved, elsewhere = tmp_path / "home", tmp_path / "moved", tmp_path / "elsewhere"
     home.mkdir()
