@@ -55,6 +55,13 @@ def test_variables_of_files(tmp_path: Path) -> None:
     assert candidates.variables(str(script)) == []
 
 
+def test_a_file_that_is_a_hole_is_not_read_for_hours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "_LARGEST", 1000)
+    program = tmp_path / "program"
+    program.write_bytes(b"\0NEAR_TMPDIR\0" + b"\0" * 2000 + b"FAR_TMPDIR\0")
+    assert candidates.variables(str(program)) == ["NEAR_TMPDIR"]
+
+
 def test_who_belongs_together() -> None:
     one, two, other = finding("/a", "/tmp/x"), finding("/b", "/tmp/x"), finding("/c", "/tmp/z")
     more, joins = finding("/a", "/tmp/y"), finding("/d", "/tmp/y")
