@@ -140,12 +140,12 @@ def expanded(text: str, values: Mapping[str, str]) -> str | None:
 
 def _filled(text: str, values: Mapping[str, str]) -> str:
     """The text without quotes, its variables as they are known, and what is not known, or what a command prints, as
-    _UNKNOWN."""
+    _UNKNOWN; so is what would be too long: lines of A=$A$A double it each time."""
     plain = re.sub(r"\$\([^()]*\)|`[^`]*`", _UNKNOWN, text).replace('"', "").replace("'", "")
     plain = re.sub(r"(^|[:\s])~(?=[/:\s]|$)", r"\1$HOME", plain)
     plain = re.sub(r"\$(?:\{(\w+)(?::?-([^${}]*))?\}|(\w+))",
                    lambda found: values.get(found[1] or found[3]) or found[2] or _UNKNOWN, plain)
-    return plain.replace("$", _UNKNOWN).replace("`", _UNKNOWN)
+    return plain.replace("$", _UNKNOWN).replace("`", _UNKNOWN) if len(plain) <= _LONGEST else _UNKNOWN
 
 
 def _by_managers(text: str, values: Mapping[str, str]) -> Iterator[str]:

@@ -136,6 +136,15 @@ def test_what_programs_write_there() -> None:
     assert read(ZSHENV) == []
 
 
+def test_values_that_double_with_each_line() -> None:
+    """Thirty such lines in a user's file would take all memory of the root who asks."""
+    reader = Reader(lambda path: ["A=/aaaaaaaa"] + ["A=$A$A", "B=$A:$A", "PATH=$B:$A:$PATH"] * 18, dict(HOME))
+    reader.file("/f")
+    assert max(map(len, reader.values.values())) <= 1000
+    assert max(len(folder) for change in reader.found for folder in change.folders) <= 1000
+    assert reader.found[0].folders[0] == "/aaaaaaaa/aaaaaaaa" and reader.found[-1].unclear
+
+
 def test_nvm(tmp_path: object) -> None:
     text = (f'export NVM_DIR="{tmp_path}"\n'
             '[ -s "$NVM_DIR/nvm.sh" ] && \\. "$NVM_DIR/nvm.sh"  # This loads nvm\n')
