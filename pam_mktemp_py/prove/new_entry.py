@@ -56,8 +56,7 @@ def in_place_of(entries: Iterable[Entry], entry: Entry) -> Entry:
     mine = entry.recognise
     for other in entries:
         theirs = other.recognise
-        if set(mine.names) & set(theirs.names) and (mine.paths, mine.interpreter, mine.versions) == (
-                theirs.paths, theirs.interpreter, theirs.versions):
+        if set(mine.names) & set(theirs.names) and (mine.paths, mine.versions) == (theirs.paths, theirs.versions):
             return replace(entry, name=other.name, group=other.name, file=f"{other.name}.toml")
     return entry
 

@@ -164,6 +164,8 @@ def test_no_two_entries_mean_the_same_program(folders: tuple[Path, Path, Path]) 
     path.write_text(ENTRY.format("x", "one"))
     [error] = load(folders).errors
     assert (error.file, error.what) == (str(path), f"means one, as {folders[0]}/one.toml does")
+    path.write_text(ENTRY.format("x", 'one"]\ninterpreter = "php"\nversion = ["one'))
+    assert load(folders).errors, "neither the launcher nor the detector looks at what runs a script"
     path.write_text(ENTRY.format("x", 'one"]\npaths = ["/opt/*'))
     assert load(folders).errors == []
 
