@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,8 @@ def test_groups_are_of_several_or_called_like_their_entry(shipped: Catalogue) ->
     for entry in shipped.entries.values():
         members.setdefault(entry.group, []).append(entry.name)
     assert [group for group, names in members.items() if len(names) == 1 and names != [group]] == []
+    attach = shipped.entries["jdk-attach"].check
+    assert attach and re.search(attach.touches, "/tmp/.java_pid17"), "attached to another, not only listed itself"
     assert {"ssh-agent", "ssh-add"} == set(members["ssh-agent"]) and {"java", "jdk-attach"} <= set(members["java"])
 
 
