@@ -63,7 +63,7 @@ def fix(command: Command, remedies: Remedies, system: str, first: Ran | None = N
     why = _unfit(base)
     left = [each.example for each in first.faults() if each.left and os.path.lexists(each.example)] if first else []
     if why and first and left and not _unfit(first):
-        search = _Search(command, remedies, system, first, False)
+        search = _Search(command, remedies, system, first, None)
         return Outcome("", f"exit status (with that of the first run: {left[0]} is in the way of the others)",
                        [search(findings) for findings in grouped(first.faults())], base.seen.left)
     if why:
@@ -99,9 +99,11 @@ def grouped(faults: list[Finding]) -> list[list[Finding]]:
 class _Search:
     """Looks for one remedy after the other. Each is alone in force: a private /tmp would make others look good."""
 
-    def __init__(self, command: Command, remedies: Remedies, system: str, base: Ran, with_output: bool) -> None:
+    def __init__(self, command: Command, remedies: Remedies, system: str, base: Ran,
+                 with_output: bool | None) -> None:
+        """`with_output`: what is printed is the same each time; None: what `base` has printed is not known."""
         self.command, self.catalogue, self.system = command, remedies.catalogue, system
-        self.base, self.with_output = base, with_output
+        self.base, self.with_output, self.known_output = base, bool(with_output), with_output is not None
         self.folders = environment.path(command.user.uid if command.user else os.getuid())
         self.taken = set(self.catalogue.entries)
         self.secure = {each.program for each in base.seen.verdict.programs if each.secure}
@@ -183,6 +185,9 @@ class _Search:
     def _works(self, found: Fix, entries: dict[str, Entry], words: str) -> bool:
         ran = self._run(entries)
         why = ran if isinstance(ran, str) else trial.differs(self.base, ran, self.with_output)
+        if not isinstance(ran, str) and not why and self.known_output and ENVIRONMENT in {
+                entry.remedy.kind for entry in entries.values()}:
+            why = trial.noise(self.base, ran)
         if not isinstance(ran, str) and (left := ran.faults(found.programs)):
             why = f"it still uses {left[0].path}" + (f"; {why}" if why else "")
         found.tried.append((words, why or "works"))

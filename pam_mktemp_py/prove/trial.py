@@ -145,6 +145,15 @@ def same_output(one: Ran, other: Ran) -> bool:
     return one.output == other.output
 
 
+def noise(base: Ran, ran: Ran) -> str:
+    """How a variable makes the program say more than without it, in words: in a whole session others would read that.
+
+    "" if it does not. Of standard error the end is known: the number of its lines is compared.
+    """
+    more = ran.output and not base.output or len(ran.seen.said.splitlines()) > len(base.seen.said.splitlines())
+    return "it prints more than without it" if more else ""
+
+
 def differs(base: Ran, ran: Ran, with_output: bool) -> str:
     """How it did otherwise than without the remedy, in words; "" if it did not."""
     if ran.seen.gaps:

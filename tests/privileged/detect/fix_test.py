@@ -119,6 +119,13 @@ def test_a_variable_that_makes_it_print_is_none() -> None:
     assert one["remedy"] == "bind" and one["tried"][0]["result"] == "its output was another one"
 
 
+def test_a_silent_program_stays_silent() -> None:
+    """What it prints with a variable, on its standard error as well, would be read in the whole session."""
+    put(": > ${QUIET_TMPDIR:-/tmp}/quiet.out; [ -z \"$QUIET_TMPDIR\" ] || echo noise >&2")
+    one = only(fix("task"))
+    assert one["remedy"] == "bind" and one["tried"][0]["result"] == "it prints more than without it"
+
+
 @pytest.mark.parametrize(("words", "entry", "says"), [
     (("tmux", "-L", "x", "-f", "/dev/null", "new-session", "-d", "true"), "tmux", "exit status"),
     (("lua5.4", "-e", "print(os.tmpname())"), "lua", "exit status (the output differs from run to run)"),
