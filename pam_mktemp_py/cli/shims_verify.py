@@ -32,6 +32,7 @@ from pam_mktemp_py.remedies import catalogue, proved
 from pam_mktemp_py.remedies.catalogue import Catalogue
 from pam_mktemp_py.remedies.entry import Entry
 from pam_mktemp_py.remedies.proved import Proof
+from pam_mktemp_py.tracer import view
 
 _WITHIN = re.compile(r"(?:~[\w.-]+)?/[^\s\"'`;&|()<>{}=:,$]+|~[\w.-]+")
 _MARKS = {PROVED: "good", FAILED: "bad", SKIPPED: ""}
@@ -58,11 +59,15 @@ def command(settings: Settings, programs: tuple[str, ...], user: str | None, rec
     and setgid programs run without their privilege under the detector, so that for instance ssh-agent has nothing
     to remedy.
 
-    The exit status is 1 if an entry failed, or if the catalogue knows no such PROGRAM.
+    The exit status is 1 if an entry failed, or if the catalogue knows no such PROGRAM, and 3 where /tmp is a private
+    one: as root it is run by pam-mktemp host then.
     """
     account = facts.known(user) if user is not None else None
     if account is not None and os.geteuid() not in (0, account.uid):
         raise TraceError(account.name, "only root can run a check as another user", "leave --user out")
+    if view.private_directories(None, ("/tmp",)):  # as below sudo in a session that is bound: all would fail, and
+        raise TraceError("/tmp", "it is a private one here, and nothing can be proved in it",  # be recorded as such
+                         "as root: pam-mktemp host -- pam-mktemp shims verify")
     found = shims_list.load(settings)
     report = Report("shims verify", settings)
     entries = _wanted(found, programs, report)

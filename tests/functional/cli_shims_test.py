@@ -11,9 +11,10 @@ from pam_mktemp_py.cli import shims_verify
 from pam_mktemp_py.cli.main import group
 from pam_mktemp_py.cli.report import WIDTH
 from pam_mktemp_py.prove import verify
-from pam_mktemp_py.prove.verify import PROVED, Result
+from pam_mktemp_py.prove.verify import FAILED, PROVED, Result
 from pam_mktemp_py.remedies import catalogue
 from pam_mktemp_py.remedies.entry import Check, Entry, Evidence, Recognise, Remedy
+from pam_mktemp_py.tracer import view
 from tests.functional.commands import Command
 
 ENTRY = ('summary = "a program"\ngroup = "g"\nclass = "hardcoded"\ndoes = "Makes /tmp/x."\n[recognise]\n'
@@ -157,6 +158,17 @@ def test_root_runs_all_checks_that_are_shipped() -> None:
 def checked(*words: str) -> Entry:
     return Entry("mine", "mine.toml", True, "s", "mine", "hardcoded", "d", "", Recognise(("prog",)), Remedy("bind"),
                  Evidence("e"), Check((), (words,)))
+
+
+def test_nothing_is_proved_in_a_private_tmp(command: Command, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below sudo in a session that is bound every program looks as if it used no shared directory."""
+    (site / "mine.toml").write_text(ENTRY.format("met-prog"))
+    prove(command, "2.5")
+    monkeypatch.setattr(verify, "verify", lambda entry, *_: Result(entry, FAILED, "there is nothing to remedy"))
+    monkeypatch.setattr(view, "private_directories", lambda pid, shared: frozenset(shared))
+    done = command("shims", "verify", "mine")
+    assert done.exit_code == 3 and "pam-mktemp host -- pam-mktemp shims verify" in done.stderr
+    assert "2.5" in (command.run / "state/shims/proved.toml").read_text()
 
 
 def test_two_verify_at_once(command: Command, site: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
