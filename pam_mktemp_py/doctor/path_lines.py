@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 RESTORING = re.compile(r"pam-mktemp-shims\.sh|PAM_MKTEMP_SHIMS")  # our folder is first again after such a line
 DEEPEST = 3        # of files that read others
 MOST_LINES = 3000  # of all of them
+MOST_CHANGES = 50  # that are looked at: of each every folder is, for every program
 _LONGEST = 1000
 _UNKNOWN = "\0"
 _BEGINS = r"(?:^|[;&|{()]|\b(?:then|do|else|and|or)\b)\s*"
@@ -79,7 +80,8 @@ class Reader:
                     self.values[name] = known
 
     def _of_line(self, path: str, number: int, text: str, lines: list[str], depth: int) -> Iterator[Change]:
-        if ("PATH" in text or "path" in text) and (change := of_line(text, self.values)):
+        many = len(self.found) >= MOST_CHANGES
+        if not many and ("PATH" in text or "path" in text) and (change := of_line(text, self.values)):
             before = "\n".join(lines[max(0, number - 3):number])
             if not _SURE.search(before) and (depth == 0 or not change.unclear):
                 yield replace(change, file=path, line=number)

@@ -145,6 +145,13 @@ def test_values_that_double_with_each_line() -> None:
     assert reader.found[0].folders[0] == "/aaaaaaaa/aaaaaaaa" and reader.found[-1].unclear
 
 
+def test_more_lines_than_anybody_writes() -> None:
+    """Each has hundreds of folders to be looked into: a user must not be able to keep root's doctor busy."""
+    text = "PATH=/a:$PATH\n" * 2000
+    assert len(read(text)) == 50
+    assert folders(f"{text}PATH=$PAM_MKTEMP_SHIMS:$PATH\nPATH=/b:$PATH\n") == ["/b"]
+
+
 def test_nvm(tmp_path: object) -> None:
     text = (f'export NVM_DIR="{tmp_path}"\n'
             '[ -s "$NVM_DIR/nvm.sh" ] && \\. "$NVM_DIR/nvm.sh"  # This loads nvm\n')
