@@ -23,7 +23,8 @@ PYTHON = "/usr/bin/python3"
 LONGEST = 1 << 16  # of what a command prints
 _PIECE = 1 << 18
 _STATUS = re.compile(r"-?\d{1,3}", re.ASCII)
-# Waits for each command, not for what it leaves behind; the first one that fails is the last one.
+# Waits for each command, not for what it leaves behind; the first one that fails is the last one. Each has a session
+# of its own, so that none has root's terminal: it could type there (TIOCSTI).
 _DRIVER = """
 import json, os, subprocess, sys
 steps, home, folder = json.loads(sys.argv[1]), *sys.argv[2:]
@@ -34,7 +35,7 @@ for number, step in enumerate(steps):
     with open(f"{folder}/.verify-{number}.out", "wb") as out, open(f"{folder}/.verify-{number}.err", "wb") as err:
         try:
             status = subprocess.run(step["words"], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                    env=variables).returncode
+                                    env=variables, start_new_session=True).returncode
         except OSError as error:
             err.write(str(error).encode())
             status = 127

@@ -137,6 +137,14 @@ def test_what_honours_tmpdir_must_make_something_there(alice: Any) -> None:
     assert verify("-u", "alice", "mine")["mine"]["state"] == "proved"
 
 
+def test_no_command_has_our_terminal(alice: Any) -> None:
+    """It could type what root's shell reads next."""
+    site('kind = "bind"', command='["sh", "-c", "! (: < /dev/tty) && tmp-witness plain"]')
+    done = subprocess.run(["script", "-qec", "pam-mktemp shims verify -u alice mine", "/dev/null"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
 def test_what_was_proved_and_fails_is_proved_no_longer(alice: Any) -> None:
     site('kind = "bind"')
     verify("-u", "alice", "mine")
