@@ -100,8 +100,12 @@ def begin(run_fresh: tuple[str, ...], user: Account | None) -> None:
 
 
 def values_in(place: Place, user: Account | None, wrapped: bool) -> dict[str, str]:
-    """What $TMPDIR and the like stand for in a session; `wrapped`: it sees a private /tmp."""
-    return {"TMPDIR": "/tmp" if wrapped else place.tmpdir, "HOME": place.home,
+    """What $TMPDIR and the like stand for in a session; `wrapped`: it sees a private /tmp.
+
+    There is no XDG_RUNTIME_DIR in it, since most programs then do as they do without one: the value is HOME, which is
+    the account's alone too.
+    """
+    return {"TMPDIR": "/tmp" if wrapped else place.tmpdir, "HOME": place.home, "XDG_RUNTIME_DIR": place.home,
             "UID": str(user.uid if user else os.getuid()), "USER": user.name if user else "root"}
 
 

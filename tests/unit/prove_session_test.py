@@ -7,14 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from pam_mktemp_py import expand
 from pam_mktemp_py.detect.model import Verdict
-from pam_mktemp_py.prove import session
-from pam_mktemp_py.prove.session import Seen
+from pam_mktemp_py.prove import session, verify
+from pam_mktemp_py.prove.session import Place, Seen
 from pam_mktemp_py.tracer.request import Outcome
 
 
 def seen(folder: Path) -> Seen:
     return session._seen(str(folder), Verdict([], [], 0), "", Outcome())
+
+
+def test_a_session_has_a_value_for_every_name() -> None:
+    """Else a remedy with that name in it could never be proved."""
+    assert set(verify.values_in(Place("/var/tmp/x", "/tmp/x", -1), None, False)) == set(expand.NAMES)
 
 
 @pytest.mark.parametrize(("text", "statuses"), [
