@@ -57,10 +57,11 @@ def root_only(path: str) -> str:
     return str(found) if found else ""
 
 
-def fault(path: str) -> Fault | None:
+def fault(path: str, *, there: bool = False) -> Fault | None:
     """The first component from / on, through symbolic links, that is not root's alone; None if all are.
 
-    The sticky bit excuses nothing: whoever may write such a folder can plant there what is still missing.
+    The sticky bit excuses nothing: whoever may write such a folder can plant there what is still missing. `there`:
+    only what is there counts, which nobody else can exchange in a sticky folder.
     """
     at, links = "", 0
     rest = (path if path.startswith("/") else os.path.join(os.getcwd(), path)).split("/")  # the folder may be gone
@@ -76,7 +77,7 @@ def fault(path: str) -> Fault | None:
             target = os.readlink(here)
         except OSError:  # EINVAL: it is no link; all else is said when it is looked at
             at = here
-            found = _fault_of(here)
+            found = _fault_of(here, there)
             continue
         links += 1
         if links > _MOST_LINKS:
@@ -89,7 +90,7 @@ def fault(path: str) -> Fault | None:
     return found
 
 
-def _fault_of(path: str) -> Fault | None:
+def _fault_of(path: str, there: bool = False) -> Fault | None:
     try:
         about = os.lstat(path)
     except OSError as error:
@@ -99,7 +100,7 @@ def _fault_of(path: str) -> Fault | None:
     if about.st_uid != 0:
         return Fault(path, f"belongs to {_user(about.st_uid)}, not to root",
                      (("chown", "root:root", path), ("chmod", "go-w", path)))
-    if about.st_mode & 0o022:
+    if about.st_mode & 0o022 and not (there and stat.S_ISDIR(about.st_mode) and about.st_mode & stat.S_ISVTX):
         who = "everyone" if about.st_mode & 0o002 else f"group {_group(about.st_gid)}"
         mend = () if about.st_mode & stat.S_ISVTX else (("chmod", "go-w", path),)  # /tmp is meant to be so
         return Fault(path, f"can be written by {who} (mode {stat.S_IMODE(about.st_mode):04o})", mend)

@@ -3,13 +3,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import subprocess
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from pam_mktemp_py import paths
+from pam_mktemp_py.pamstack import places
 from pam_mktemp_py.remedies import catalogue, versions
 from pam_mktemp_py.remedies.entry import Entry
 
@@ -87,9 +87,9 @@ def _asked(command: list[str], folders: list[str]) -> str:
     nor finds such a thing in PATH: after su without - that is the other's, whose tmux need not be one.
     """
     as_root = os.geteuid() == 0
-    path = os.pathsep.join(folder for folder in folders if not (as_root and _anothers(folder)))
+    path = os.pathsep.join(folder for folder in folders if not (as_root and places.fault(folder, there=True)))
     program = shutil.which(command[0], path=path)
-    if not program or (as_root and _anothers(program)):
+    if not program or (as_root and places.fault(program, there=True)):
         return ""
     environment = {"PATH": path, "LC_ALL": "C.UTF-8", "HOME": "/nonexistent"}
     environment |= {name: os.environ[name] for name in ("TMPDIR",) if name in os.environ}
@@ -99,18 +99,3 @@ def _asked(command: list[str], folders: list[str]) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return versions.first(done.stdout.decode("utf-8", "replace"))
-
-
-def _anothers(path: str) -> bool:
-    """Whether another than root could put something else at the path, or has; also if that cannot be told."""
-    for at in {path, os.path.realpath(path)}:
-        while at:
-            try:
-                found = os.lstat(at)
-            except OSError:
-                return True
-            writable = found.st_mode & 0o022 and not stat.S_ISLNK(found.st_mode)
-            if found.st_uid != 0 or (writable and not (stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX)):
-                return True
-            at = "" if at == "/" else os.path.dirname(at)
-    return False

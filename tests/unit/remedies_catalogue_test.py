@@ -10,7 +10,7 @@ import pytest
 from pam_mktemp_py import expand
 from pam_mktemp_py.detect.model import ALREADY_PRIVATE, CLASSES, LOOK_ONLY
 from pam_mktemp_py.errors import ConfigError
-from pam_mktemp_py.pamstack import pieces
+from pam_mktemp_py.pamstack import pieces, places
 from pam_mktemp_py.remedies import catalogue, entry as model, installed
 from pam_mktemp_py.remedies.catalogue import Catalogue
 from pam_mktemp_py.remedies.proved import HOST, SHIPPED
@@ -199,24 +199,23 @@ def test_what_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folders: 
     assert installed.look_at_all([entry]) == {"one": installed.Here(str(program), "", False)}
 
 
-@pytest.mark.parametrize("whose", ["program", "folder", "helper"])
-def test_root_runs_nothing_of_anothers(whose: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+def test_root_runs_nothing_of_anothers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                        folders: tuple[Path, Path, Path]) -> None:
     """PATH is that of a user's session after su: neither what is asked, nor what it runs itself, is the user's."""
-    if os.getuid():
-        pytest.skip("not root")
-    his, ran = tmp_path / "his", tmp_path / "ran"
-    for folder in (his, tmp_path / "bin"):
+    his, ours, ran = tmp_path / "his", tmp_path / "ours", tmp_path / "ran"
+    for folder in (his, ours):
         folder.mkdir()
-    for path in (his / "one", his / "helper", tmp_path / "bin/one"):
-        path.write_text(f"#!/bin/sh\necho {path} >> {ran}\nhelper; echo 3.5\n".replace(
-            "helper; " if path.name == "helper" else "", ""))
+    for path in (his / "helper", his / "one", ours / "one"):
+        path.write_text(f"#!/bin/sh\necho {path} >> {ran}\n[ ${{0##*/}} = helper ] || helper\necho 3.5\n")
         path.chmod(0o755)
-    os.chown(his / "one" if whose == "program" else his, 65534, 65534)
-    if whose == "helper":
-        (his / "one").unlink()
-    monkeypatch.setenv("PATH", f"{his}:{tmp_path}/bin:/usr/bin:/bin")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(places, "fault", lambda path, there: "his" if path.startswith(str(his)) else None)
+    monkeypatch.setenv("PATH", f"{his}:{ours}:/usr/bin:/bin")
     (folders[0] / "one.toml").write_text(ENTRY.format("x", 'one"]\nversion = ["one'))
-    here = installed.look(load(folders).entries["one"])
-    assert str(his) not in (ran.read_text() if ran.exists() else "")
-    assert here.version == ("3.5" if whose == "helper" else "")
+    entry = load(folders).entries["one"]
+    assert installed.look(entry) == installed.Here(f"{his}/one", "", True) and not ran.exists()
+    (his / "one").unlink()
+    assert installed.look(entry) == installed.Here(f"{ours}/one", "3.5", True)
+    assert ran.read_text() == f"{ours}/one\n"
+    (folders[0] / "one.toml").write_text(ENTRY.format("x", f'one"]\npaths = ["{his}/helper"]\nversion = ["one'))
+    assert installed.look(load(folders).entries["one"]).version == "", "named by its path"
