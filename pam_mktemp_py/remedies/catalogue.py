@@ -130,7 +130,7 @@ def _add(found: Catalogue, entry: Entry) -> None:
     for other in found.entries.values():
         theirs = other.recognise
         both = sorted(set(mine.names) & set(theirs.names))
-        told_apart = (mine.paths, mine.versions) != (theirs.paths, theirs.versions)  # the interpreter tells people only
+        told_apart = (mine.paths, mine.versions) != (theirs.paths, theirs.versions)  # the launcher reads no first line
         if both and not told_apart:
             raise ConfigError(entry.file, 0, f"means {both[0]}, as {other.file} does",
                               f"call it {other.name}{END} to override that one, or give paths or versions")

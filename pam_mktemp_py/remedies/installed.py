@@ -18,6 +18,7 @@ USUAL = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/games")  # of logins, whate
 SHIMS = paths.SHIMS + "/bin"  # in PATH there are names of the launcher, which are not the programs
 SECONDS = 5.0  # for a program to tell its version
 _AT_ONCE = 4
+_VERSION = ".0123456789"  # python3, python3.11
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,9 @@ def find(entry: Entry, path: str | None = None) -> str:
     for name in entry.recognise.names:
         for folder in [*folders, *(BESIDE if path is None else ())]:
             program = os.path.join(folder, name)
-            if folder.startswith("/") and folder != SHIMS and catalogue.recognises(entry, program) and _runs(program):
+            if folder.startswith("/") and folder != SHIMS and is_of(entry, program):
                 return program
-    return next((each for each in map(catalogue.literal, entry.recognise.paths)
-                 if catalogue.recognises(entry, each) and _runs(each)), "")
+    return next((each for each in map(catalogue.literal, entry.recognise.paths) if is_of(entry, each)), "")
 
 
 def names(entry: Entry, path: str | None = None) -> list[str]:
@@ -52,14 +52,30 @@ def names(entry: Entry, path: str | None = None) -> list[str]:
     folders = {folder for folder in (*path.split(os.pathsep), *USUAL, *BESIDE)
                if folder.startswith("/") and folder != SHIMS}
     literal = [catalogue.literal(each) for each in entry.recognise.paths]
-    named = {os.path.basename(each) for each in literal if _runs(each)}
+    named = {os.path.basename(each) for each in literal if is_of(entry, each)}
     return [name for name in entry.recognise.names
-            if name in named or any(catalogue.recognises(entry, f"{folder}/{name}") and _runs(f"{folder}/{name}")
-                                    for folder in folders)]
+            if name in named or any(is_of(entry, f"{folder}/{name}") for folder in folders)]
 
 
-def _runs(program: str) -> bool:
-    return os.path.isfile(program) and os.access(program, os.X_OK)
+def is_of(entry: Entry, program: str) -> bool:
+    """Whether the program can be run and is what the entry means, as name, path and first line tell."""
+    return catalogue.recognises(entry, program) and os.path.isfile(program) and os.access(program, os.X_OK) and (
+        not entry.recognise.interpreter or _interpreter(program) == entry.recognise.interpreter.rstrip(_VERSION))
+
+
+def _interpreter(program: str) -> str:
+    """Base name of what runs a script, behind env(1) too, without its version; "" for what is no script."""
+    try:
+        with open(program, "rb") as file:
+            words = os.fsdecode(file.readline(256)).split()
+    except OSError:
+        return ""
+    if not words or not words[0].startswith("#!"):
+        return ""
+    named = [word for word in [words[0].removeprefix("#!"), *words[1:]] if word and not word.startswith("-")]
+    while len(named) > 1 and (os.path.basename(named[0]) == "env" or "=" in named[0]):
+        del named[0]
+    return os.path.basename(named[0]).rstrip(_VERSION) if named else ""
 
 
 def look(entry: Entry, path: str | None = None) -> Here:

@@ -199,6 +199,21 @@ def test_what_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folders: 
     assert installed.look_at_all([entry]) == {"one": installed.Here(str(program), "", False)}
 
 
+@pytest.mark.parametrize(("line", "means"), [
+    ("#!/usr/bin/php", True), ("#! /opt/php8.2 -q", True), ("#!/usr/bin/env php8", True),
+    ("#!/usr/bin/env -S A=b php", True),
+    ("#!/bin/sh", False), ("#!/usr/bin/env", False), ("#!", False), ("php", False), ("\x7fELF", False), ("", False),
+])
+def test_what_a_script_is_run_by(line: str, means: bool, tmp_path: Path, folders: tuple[Path, Path, Path]) -> None:
+    program = tmp_path / "one"
+    program.write_text(f"{line}\necho\n")
+    program.chmod(0o755)
+    (folders[0] / "one.toml").write_text(ENTRY.format("x", 'one"]\ninterpreter = "php8.1"\nversion = ["one'))
+    entry = load(folders).entries["one"]
+    assert installed.find(entry, str(tmp_path)) == (str(program) if means else "")
+    assert installed.names(entry, str(tmp_path)) == (["one"] if means else [])
+
+
 def test_root_runs_nothing_of_anothers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                        folders: tuple[Path, Path, Path]) -> None:
     """PATH is that of a user's session after su: neither what is asked, nor what it runs itself, is the user's."""
