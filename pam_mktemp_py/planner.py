@@ -195,10 +195,33 @@ def answer(name: str, wish: str) -> None:
     plans.forget(name, paths.QUEUE)
 
 
+def to_host() -> bool:
+    """Leave a view of ours, that of the caller of su or sudo; whether what is seen now is the host.
+
+    In there /tmp is another account's: what this one shares with others would be looked for, and made, in that.
+    """
+    try:
+        if os.path.samestat(os.stat('/proc/self/ns/mnt'), os.stat('/proc/1/ns/mnt')):
+            return True
+    except OSError:  # cannot be told: then no view was ever made here (shims/pam/view.c)
+        return True
+    from pam_mktemp_py.linux import setns
+    from pam_mktemp_py.namespace import enter
+    try:
+        host = enter.host()
+        if host is not None:
+            setns.enter_mounts(host)
+            os.close(host)
+    except (Error, OSError):  # in a sandbox or a chroot, which has a /tmp of its own
+        return False
+    return True
+
+
 def main(argv: list[str]) -> int:
     """argv: program, USER, SERVICE, CONFIG, and 'alone' if limits of the caller's could not be lifted.
 
-    Then it serves no other login: what those limits break would be remembered as their failure. Further
+    Then it serves no other login: what those limits break would be remembered as their failure. Nor does it from
+    within a sandbox, whose directories are not those of others. Further
     words are those of a module that is newer than this: it is served as well as this can (see
     pamstack/install.py on upgrades). The exit status as above.
     """
@@ -208,7 +231,7 @@ def main(argv: list[str]) -> int:
     if len(argv) < 4:
         log.say('planner-usage', f'called with {argv[1:]!r}', log.ERROR)
         return 2
-    alone = 'alone' in argv[4:]
+    alone = not to_host() or 'alone' in argv[4:]
     unknown = [word for word in argv[4:] if word != 'alone']
     if unknown:
         log.say('planner-usage', f'{unknown!r} is passed over: the module is of another version', log.WARNING)

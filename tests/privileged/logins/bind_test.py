@@ -117,6 +117,15 @@ def test_a_login_from_within_has_its_own_view() -> None:
         assert said(by("alice", f"{command} '{VIEW}; ls -d /tmp/.private/alice/tmp'")).split()[0] == hosts
 
 
+@pytest.mark.parametrize("command", ["sudo -n su - bob -c", "sudo -n -i -u bob sh -c"])
+def test_a_plan_that_is_asked_for_in_a_view_is_of_the_host(command: str) -> None:
+    """alice is no member: what is in her /tmp is not what bob shares, and nothing may be made for him there."""
+    CONFIG.write_text('stage = "bind"\nfailure = "closed"\n[shared.people]\nusers = ["bob"]\n')
+    assert said(by("alice", f"{command} 'id -un'; ls -d /tmp/shared-* 2>/dev/null; true")) == "bob\n"
+    assert said(by("bob", "echo given > /tmp/shared-people/f; cat /tmp/shared-people/f")) == "given\n"
+    assert Path("/tmp/shared-people/f").read_text() == "given\n"
+
+
 def test_sudo_runs_the_callers_own_script() -> None:
     """mallory has one of the same name in the /tmp that everybody shares."""
     theirs = Path("/tmp/work")
