@@ -13,6 +13,7 @@ import stat
 import time
 
 from pam_mktemp_py.directory import entries
+from pam_mktemp_py.linux import served
 from pam_mktemp_py.linux.mounts import unescaped
 from pam_mktemp_py.percent import decoded
 
@@ -49,7 +50,7 @@ def _settled(fd: int, path: str, device: int, line: str) -> bool:
     """Whether there is nothing more to do about this line of the record: it is removed, or is not root's own work."""
     try:
         name, target = [decoded(field) for field in f"{line} ".split(" ")[:2]]
-        found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+        found = served.look(fd, name)
     except ValueError:
         return True
     except OSError as error:  # it is gone; or a FUSE mount covers it now

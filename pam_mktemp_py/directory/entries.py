@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 
+from pam_mktemp_py.linux import served
 from pam_mktemp_py.percent import encoded
 
 TYPE_CHECKING = False
@@ -54,7 +55,7 @@ def file(name: str, text: str) -> Entry:
 
 
 def ensure(fd: int, path: str, entries: Iterable[Entry], lock: str, kept: list[Entry] | None = None) -> None:
-    """Have all of them in the open directory, at the cost of one stat() each if they are there.
+    """Have all of them in the open directory, at the cost of a look at each if they are there.
 
     What else bears such a name is renamed within the directory. `kept` are the points and links that are configured,
     whether they can be there now or not: what was of these earlier and no longer is, is taken away if it is as root
@@ -84,8 +85,8 @@ def recorded(fd: int) -> str | None:
 def right(fd: int, device: int, entry: Entry) -> bool:
     """Whether the entry is as root makes it."""
     try:
-        found = os.stat(entry.name, dir_fd=fd, follow_symlinks=False)
-    except OSError:  # missing, or a user's FUSE mount that root may not even look at
+        found = served.look(fd, entry.name)
+    except OSError:  # missing, or a user's FUSE mount
         return False
     if stat.S_IFMT(found.st_mode) != entry.kind or found.st_uid != 0:
         return False

@@ -8,6 +8,7 @@ from pam_mktemp_py.directory import handover, inspect
 from pam_mktemp_py.directory.base import open_base
 from pam_mktemp_py.directory.instances import Instance, Instances, state_folder
 from pam_mktemp_py.errors import DirectoryError
+from pam_mktemp_py.linux import served
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,17 +35,26 @@ def look(config: Config, account: Account, service: str, tmp: Look, state: str) 
 
 def _points(base: str, names: list[str], notes: list[str]) -> list[Point]:
     found: list[Point] = []
-    for name in names:
-        path = f"{base.rstrip('/')}/{name}"
-        try:
-            at = os.stat(path, follow_symlinks=False)
-        except FileNotFoundError:
-            found.append((path, 0, 0))
-            continue
-        if handover.roots(at) and handover.safe(at):
-            found.append((path, at.st_dev, at.st_ino))
-        else:
-            notes.append(f"{path}: is {inspect.described(at)}, and must be root's own directory")
+    try:
+        folder = os.open(base, os.O_PATH | os.O_CLOEXEC)
+    except OSError:  # `tmp.refused` says why
+        return [(f"{base.rstrip('/')}/{name}", 0, 0) for name in names]
+    try:
+        for name in names:
+            path = f"{base.rstrip('/')}/{name}"
+            try:
+                at = served.look(folder, name)
+            except FileNotFoundError:
+                found.append((path, 0, 0))
+            except OSError as error:
+                notes.append(f"{path}: {error.strerror}: somebody has mounted something there")
+            else:
+                if handover.roots(at) and handover.safe(at):
+                    found.append((path, at.st_dev, at.st_ino))
+                else:
+                    notes.append(f"{path}: is {inspect.described(at)}, and must be root's own directory")
+    finally:
+        os.close(folder)
     return found
 
 

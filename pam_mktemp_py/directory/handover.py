@@ -1,6 +1,7 @@
 """The host's own directories in /tmp that are shared on purpose: of X11 and its like, and [shared.NAME]."""
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -8,7 +9,7 @@ from pam_mktemp_py import log
 from pam_mktemp_py.directory import fresh
 from pam_mktemp_py.directory.base import NO_FLAGS, enter
 from pam_mktemp_py.errors import DirectoryError
-from pam_mktemp_py.linux import accounts, acl, inode_flags
+from pam_mktemp_py.linux import accounts, acl, inode_flags, served
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ PASSED = 0o1777
 SHARED = 0o3770
 NOT_ROOTS = "is not root's directory: somebody was there first; look at it and move it away"
 _UNDEFINED = 0xFFFFFFFF
+# A FUSE file system that a user has mounted on the name, or the dead server of one: not root's, whatever it is.
+_UNSEEN = frozenset((errno.EACCES, errno.ENOTCONN, errno.EIO))
 
 
 def passed(base_fd: int, base: str, names: list[str]) -> list[Point]:
@@ -32,13 +35,11 @@ def passed(base_fd: int, base: str, names: list[str]) -> list[Point]:
     found: list[Point] = []
     for name in names:
         path = f"{base.rstrip('/')}/{name}"
+        try:
+            os.close(fresh.directory(base_fd, name, PASSED, path))
+        except FileExistsError:  # by somebody else: whose it is counts
+            pass
         at = look(base_fd, name)
-        if at is None:
-            try:
-                os.close(fresh.directory(base_fd, name, PASSED, path))
-            except FileExistsError:  # by somebody else just now: whose it is counts
-                pass
-            at = look(base_fd, name)
         if at is None or not roots(at):
             log.say("mount-skipped", f"{path}: {NOT_ROOTS}", log.WARNING)
             continue
@@ -88,11 +89,15 @@ def member_of(config: Config, account: Account) -> list[str]:
 
 
 def look(base_fd: int, name: str) -> os.stat_result | None:
-    """What bears this name; None if nothing does."""
+    """What bears this name; None if nothing does, or what a user has mounted there."""
     try:
-        return os.stat(name, dir_fd=base_fd, follow_symlinks=False)
+        return served.look(base_fd, name)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        if error.errno in _UNSEEN:
+            return None
+        raise
 
 
 def roots(found: os.stat_result) -> bool:
@@ -111,7 +116,8 @@ def _opened(base_fd: int, name: str, path: str) -> int | None:
         return fresh.directory(base_fd, name, 0o700, path)
     except (FileExistsError, DirectoryError):  # made, or given to its members, by another planner meanwhile
         pass
-    fd = enter(base_fd, name)
+    at = look(base_fd, name)
+    fd = enter(base_fd, name) if at is not None and roots(at) else None
     if fd is not None:
         if roots(os.fstat(fd)):
             return fd

@@ -7,6 +7,7 @@ from pam_mktemp_py import log, paths, percent, plan
 from pam_mktemp_py.directory import entries, handover, prepare
 from pam_mktemp_py.directory.base import enter, open_base
 from pam_mktemp_py.directory.explain import explained
+from pam_mktemp_py.directory.parent import uncover
 from pam_mktemp_py.directory.stamp import ELSEWHERE
 from pam_mktemp_py.errors import DirectoryError
 
@@ -123,7 +124,10 @@ def _other(
         if why := unfit(target):
             raise DirectoryError(directory, f"is a link to {target}, which {why}", "name another directory")
     fd, base = open_base(about["instance"])
-    os.close(fd)
+    try:
+        uncover(fd, f"{base.rstrip('/')}/{paths.PRIVATE}")
+    finally:
+        os.close(fd)
     leaf = paths.leaf_of(directory, service, about["instance"] == directory)
     ready = prepare.prepare(account, [leaf], base=base, sessions_in_use=in_use,
                             state=state if base == tmp.base else _state_of(base, state), lock=lock)

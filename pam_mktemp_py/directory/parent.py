@@ -9,7 +9,7 @@ from pam_mktemp_py import log
 from pam_mktemp_py.directory import fresh, lock
 from pam_mktemp_py.directory.base import NO_FLAGS, enter
 from pam_mktemp_py.errors import DirectoryError
-from pam_mktemp_py.linux import inode_flags
+from pam_mktemp_py.linux import inode_flags, served
 from pam_mktemp_py.linux.boot import boottime_ns
 from pam_mktemp_py.paths import PRIVATE
 
@@ -87,13 +87,30 @@ def ensure(place: Place) -> int:
     raise DirectoryError(path, f"someone puts other things there faster than they can be moved ({TRIES} tries)")
 
 
+def uncover(base_fd: int, path: str) -> None:
+    """Before the first private directory is made below a base: have no user's FUSE mount in its place.
+
+    With allow_other it would be entered, and may never answer: the planner, a slot of which there are few, would hang.
+    """
+    try:
+        served.look(base_fd, PRIVATE)
+    except FileNotFoundError:
+        return
+    except PermissionError as error:
+        _detach(base_fd, error, path)
+
+
 def _uncover(place: Place, error: OSError, path: str) -> None:
     """Take away the FUSE mount of a user's: root itself may not enter it, or its server is dead."""
     if error.errno not in CLOSED_TO_ROOT:
         raise error
+    _detach(place.base_fd, error, path)
+
+
+def _detach(base_fd: int, error: OSError, path: str) -> None:
     from pam_mktemp_py.linux import unmount
     try:
-        unmount.detach(place.base_fd, PRIVATE)
+        unmount.detach(base_fd, PRIVATE)
     except OSError:  # it is no mount: what was said first is the reason
         raise error from None
     log.say("moved-aside", f"{path}: somebody's file system was mounted there and is detached", log.WARNING)

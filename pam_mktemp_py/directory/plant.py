@@ -10,12 +10,13 @@ from pam_mktemp_py.directory import dropped, fresh, lock
 from pam_mktemp_py.directory.base import enter
 from pam_mktemp_py.directory.entries import Entry, right
 from pam_mktemp_py.errors import DirectoryError
+from pam_mktemp_py.linux import served
 from pam_mktemp_py.linux.boot import boottime_ns
 
 TRIES = 64
 # A leftover of a run that was killed is found under this name again.
 STAGED = ".pam-mktemp.new"
-_UNSEEN = frozenset((errno.EACCES, errno.ENOTCONN, errno.EIO))  # a user's FUSE mount, and one whose server died
+_UNSEEN = frozenset((errno.EACCES, errno.ENOTCONN, errno.EIO))  # a user's FUSE mount
 _NO_EXCHANGE = frozenset((errno.EINVAL, errno.ENOSYS))
 _MOUNTED = frozenset((errno.EBUSY, errno.EXDEV))
 
@@ -43,7 +44,7 @@ def _one(fd: int, path: str, device: int, entry: Entry) -> None:
         if right(fd, device, entry):
             return
         try:
-            found = os.stat(entry.name, dir_fd=fd, follow_symlinks=False)
+            found = served.look(fd, entry.name)
         except FileNotFoundError:
             _make(fd, entry.name, entry, path)
             continue
@@ -122,7 +123,7 @@ def _clear(fd: int, name: str, path: str, entry: Entry | None = None) -> None:
     """Take away what bears our staging name: what root made is removed, all else only renamed."""
     for _ in range(TRIES):
         try:
-            found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            found = served.look(fd, name)
             # In a sticky directory of root's nobody can exchange what is root's between these calls.
             if found.st_uid == 0 and stat.S_ISLNK(found.st_mode):
                 os.unlink(name, dir_fd=fd)
@@ -152,7 +153,7 @@ def _removed(fd: int, name: str) -> bool:
 
 def _away(fd: int, name: str, label: str, path: str) -> None:
     """Rename what a user has there; the new name is free, for nobody can tell the time before."""
-    found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+    found = served.look(fd, name)
     moved = f"{label}.moved-{boottime_ns()}"
     os.rename(name, moved, src_dir_fd=fd, dst_dir_fd=fd)
     log.say("entry-moved", f"{path}/{label}: was of uid {found.st_uid}, mode {found.st_mode:o}; now {path}/{moved}",
