@@ -22,6 +22,7 @@ PREFIX = "shared-"
 PASSED = 0o1777
 SHARED = 0o3770
 NOT_ROOTS = "is not root's directory: somebody was there first; look at it and move it away"
+MOVED = "others can write there, and so may have moved it there: look at what it holds, then chmod 0700"
 _UNDEFINED = 0xFFFFFFFF
 # A FUSE file system that a user has mounted on the name, or the dead server of one: not root's, whatever it is.
 _UNSEEN = frozenset((errno.EACCES, errno.ENOTCONN, errno.EIO))
@@ -118,11 +119,16 @@ def _opened(base_fd: int, name: str, path: str) -> int | None:
         pass
     at = look(base_fd, name)
     fd = enter(base_fd, name) if at is not None and roots(at) else None
+    why = NOT_ROOTS
     if fd is not None:
-        if roots(os.fstat(fd)):
+        found = os.fstat(fd)
+        # Who may write in a directory can rename it, with what he has put there: to this name, out of one of his own,
+        # as his private directory is where there are no ACLs. Nobody can that is no member of one given to members.
+        if roots(found) and (not found.st_mode & 0o022 or found.st_mode & 0o7777 == SHARED):
             return fd
         os.close(fd)
-    log.say("mount-skipped", f"{path}: {NOT_ROOTS}", log.WARNING)
+        why = MOVED if roots(found) else NOT_ROOTS
+    log.say("mount-skipped", f"{path}: {why}", log.WARNING)
     return None
 
 
@@ -139,7 +145,9 @@ def _settle(fd: int, who: Shared) -> None:
     except OSError as error:
         if error.errno not in NO_FLAGS:
             raise
-    os.fchmod(fd, 0o700)  # while owner and list are changed nobody has what was meant for others
+    # While owner and list are changed nobody has what was meant for others. The list gives it SHARED by itself: a run
+    # that is killed here leaves nothing that looks as if it had been moved there.
+    os.fchmod(fd, SHARED & ~0o77)
     os.fchown(fd, 0, gid)
     acl.strip(fd)
     if wanted:

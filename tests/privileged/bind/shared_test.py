@@ -97,6 +97,21 @@ def test_name_taken_by_another(kind: str, name: str, syslog: Any) -> None:
     assert_sources(lines)
 
 
+def test_roots_own_that_its_user_has_moved_there(filesystem: Any, account: Any, syslog: Any) -> None:
+    """His private directory, in the form without ACLs: what he planted in it would wait there for the members."""
+    filesystem("btrfs", "/tmp", "noacl")
+    account("dave", uid=1504, gid=100)
+    made("dave")
+    script = f"ln -s /home/alice/.bashrc {PRIVATE}/dave/tmp/report; mv -T {PRIVATE}/dave/tmp {WEB}"
+    tool("setpriv", "--reuid=1504", "--regid=100", "--clear-groups", "sh", "-c", script)
+    assert str(WEB) not in targets("alice", '[shared.web]\ngroup = "web"\n')
+    assert owner_and_mode(WEB) == "root:root 1777 directory"
+    syslog.wait_for(r"\[mount-skipped\] /tmp/shared-web: others can write there")
+    os.chmod(WEB, 0o700)
+    assert str(WEB) in targets("alice", '[shared.web]\ngroup = "web"\n')
+    assert owner_and_mode(WEB) == "root:web 3770 directory"
+
+
 def test_roots_own_is_taken_as_it_is_unless_others_can_exchange_what_lies_in_it(syslog: Any) -> None:
     for name, mode in ((".X11-unix", 0o755), (".ICE-unix", 0o777)):
         Path("/tmp", name).mkdir()
