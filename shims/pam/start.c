@@ -50,10 +50,10 @@ static bool lift_limits(void) {
 }
 
 /* Nothing of the caller's may slow, stop, limit or redirect what runs as root. Whether all limits could be lifted. */
-static bool leave_caller(void) {
+static bool leave_caller(const char *service) {
 	struct sched_param usual = {0};
 	cpu_set_t all;
-	bool users = getuid() != 0; /* su of a user, and so in what may be his cgroup */
+	bool users = getuid() || !strcmp(service, "systemd-user"); /* in his cgroup: his su, his manager */
 	/* From here on the caller of su cannot signal it: kill(2) looks at all three ids. */
 	if (syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, 0, 0, 0) || syscall(SYS_setresuid, 0, 0, 0))
 		_exit(NOT_ROOT);
@@ -148,7 +148,7 @@ static int wait_and_run(const struct job *job) {
 
 static _Noreturn void help(struct job *job) {
 	static const char *const folders[] = {"plans", "queue", "failures", "slots", "sessions", "views"};
-	job->lifted = leave_caller();
+	job->lifted = leave_caller(job->session->service);
 	if (chdir(RUN) && (mkdir(RUN, 0711) || chdir(RUN)))
 		_exit(NO_FOLDER);
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)

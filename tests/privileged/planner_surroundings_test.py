@@ -1,6 +1,7 @@
 """What the planner is born into, whatever its caller was: nothing may slow, stop, limit or redirect it."""
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.adversarial import host
 from tests.sandbox import state
 from tests.sandbox.accounts import CLEAN
 
@@ -64,6 +66,13 @@ def seen(fresh_state: None, account: Callable[..., Any], pam_service: Callable[.
     pam_service('su', ['auth required pam_permit.so', 'account required pam_permit.so',
                        'session required pam_mktemp_py.so fail=closed'])
     os.makedirs('/run/cwd', exist_ok=True)
+    with looking(['/usr/bin/python3', '-c', CALLER]) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def looking(command: list[str | Path]) -> Iterator[dict[str, Any]]:
+    """The same, of a command in what may be a user's cgroup."""
     SEEN.unlink(missing_ok=True)
     before = MAIN.read_text()
     MAIN.write_text(LOOK + before)
@@ -72,13 +81,25 @@ def seen(fresh_state: None, account: Callable[..., Any], pam_service: Callable[.
     group = Path('/sys/fs/cgroup/of-a-user')
     group.mkdir()
     try:
-        code = f'import os\nopen("{group}/cgroup.procs", "w").write(str(os.getpid()))\n' + CALLER
-        subprocess.run(['/usr/bin/python3', '-c', code], env=CLEAN, timeout=30)
+        join = ['sh', '-c', f'echo $$ > {group}/cgroup.procs; exec "$@"', 'sh']
+        subprocess.run([*join, *command], env=CLEAN, timeout=30)
         yield json.loads(SEEN.read_text())
     finally:
         group.rmdir()
         state.run('umount', '/sys/fs/cgroup')
         MAIN.write_text(before)
+
+
+def test_the_service_manager_of_a_user_is_in_his_cgroup(
+    fresh_state: None, account: Callable[..., Any], pam_service: Callable[..., Path],
+) -> None:
+    """Delegated to him: he could move what runs as root there into a part of it that he has frozen, with its slot."""
+    account('alice', uid=2101)
+    # To leave it takes time: others are in no user's.
+    for service, group in (('systemd-user', '/'), ('cron', '/of-a-user')):
+        pam_service(service, ['session required pam_mktemp_py.so'])
+        with looking([host.program(), service, 'alice']) as found:
+            assert found['cgroup'].splitlines()[-1] == f'0::{group}'
 
 
 def test_nothing_of_the_caller_is_left(seen: dict[str, Any]) -> None:
