@@ -87,6 +87,7 @@ def prepared(settings: Settings, wanted: Wanted) -> plans.Plan:
         made = outlined(settings, wanted)
     else:
         launch_users.outside()  # root of a user namespace is not this machine's
+        _to_host()
         account = wanted.account()
         kept.make_folders()
         sweep.views(until=time.monotonic() + SWEEP_SECONDS)  # each start leaves a mark there
@@ -97,6 +98,19 @@ def prepared(settings: Settings, wanted: Wanted) -> plans.Plan:
     if wanted.usual and settings.config == paths.CONFIG:
         _keep(made)
     return made
+
+
+def _to_host() -> None:
+    """As the planner of a login; the command still starts where we are, if the host has a directory of that name."""
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError:
+        folder = "/"
+    planner.to_host()
+    try:
+        os.chdir(folder)
+    except OSError:  # it is one of the view's own /tmp: we are in / by now
+        pass
 
 
 def handed(made: plans.Plan) -> bytes:

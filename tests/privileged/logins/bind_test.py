@@ -117,7 +117,8 @@ def test_a_login_from_within_has_its_own_view() -> None:
         assert said(by("alice", f"{command} '{VIEW}; ls -d /tmp/.private/alice/tmp'")).split()[0] == hosts
 
 
-@pytest.mark.parametrize("command", ["sudo -n su - bob -c", "sudo -n -i -u bob sh -c"])
+@pytest.mark.parametrize("command", ["sudo -n su - bob -c", "sudo -n -i -u bob sh -c",
+                                     "sudo -n pam-mktemp run -u bob -- sh -c"])
 def test_a_plan_that_is_asked_for_in_a_view_is_of_the_host(command: str) -> None:
     """alice is no member: what is in her /tmp is not what bob shares, and nothing may be made for him there."""
     CONFIG.write_text('stage = "bind"\nfailure = "closed"\n[shared.people]\nusers = ["bob"]\n')
