@@ -22,7 +22,7 @@ static bool is_initial(int namespace) {
 	struct stat about;
 	int owner = ioctl(namespace, NS_GET_USERNS);
 	bool initial = owner >= 0 && !fstat(owner, &about) && is_same("/proc/self/ns/user", &about);
-	close(owner);
+	(void)(owner >= 0 && close(owner)); /* errno is still ioctl's */
 	return initial;
 }
 
@@ -68,7 +68,7 @@ static bool join(int folder, const char *entry, const struct plan *plan, struct 
 	(void)put_namespace(now, at < 0 || fstat(at, &about) ? 0 : about.st_ino);
 	bool in = says(folder, entry, now) && is_initial(at) && !setns(at, CLONE_NEWNS) && (view->strayed = true) &&
 		  is_same("/", &view->root) && !plan_mounted(plan) && plan_put_tmp(tmp) && says(folder, mark, tmp);
-	if (!in && !lives)
+	if (!in && !lives && errno != EMFILE) /* is_initial() needs a number; su's caller may leave it none */
 		(void)unlinkat(folder, entry, 0);
 	close(at);
 	return in;

@@ -39,3 +39,11 @@ def test_one_that_got_the_number_of_a_view_is_not_left(bound: Host) -> None:  # 
     with lookalike(bound) as pid:
         report = bound(*('start wit bob', *SEQUENCE[1:]), before=('nsenter', f'--mount=/proc/{pid}/ns/mnt'))
         assert set(spaces(report)) == {binding.namespace(pid)}
+
+
+def test_a_live_one_is_not_forgotten_for_want_of_descriptors(bound: Host) -> None:  # noqa: F811
+    """The caller of su sets how many there are. The next login would be in another view than the one that is open."""
+    with bound.held('start wit alice', 'open') as session:
+        for limit in range(5, 13):
+            bound('start wit alice', 'open', 'end', before=('prlimit', f'--nofile={limit}'))
+            assert (binding.VIEWS / f'{ALICE}.{binding.DIGEST}' / str(session.pid)).is_symlink(), limit
