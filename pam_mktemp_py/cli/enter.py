@@ -70,8 +70,8 @@ def _chosen(settings: Settings, table: Table, whose: str) -> tuple[Group, int, i
     found.sort(key=lambda group: (not _of_service(table.seen(group)[0]),
                                   views.made(group.namespace, settings.folder(paths.VIEWS))), reverse=True)
     if not found:
-        raise Refused(enter.ID, whose, "has no live view: no session at stage bind is open",
-                      "see what there is with: pam-mktemp status")
+        raise Refused(enter.ID, whose, "has no live view: no open session of it has a private /tmp",
+                      f"see its sessions and its directory with: pam-mktemp where {whose}")
     if len(found) > 1 and settings.verbosity >= 0:
         complain(f"{whose} has {len(found)} views; taking the newest, {found[0].namespace}", 0)
     for pid in found[0].pids:

@@ -117,7 +117,7 @@ def test_a_users_own_namespace(view: int) -> None:
         (VIEWS / os.readlink(f"/proc/{view}/ns/mnt")).unlink()
         mark(pid)
         done = ask("enter", "alice", "--", "true")
-        assert done.returncode == 125 and "no live view" in done.stderr
+        assert done.returncode == 125 and "no live view" in done.stderr and "where alice" in done.stderr
 
 
 def test_a_number_that_became_another_namespaces(view: int) -> None:
