@@ -17,7 +17,7 @@ The keys of --json beside those that report.py names, for an account:
 
 And with --json for a path that is not in an account's private directory:
 
-    path what          the path without links, and what it is
+    path what          the path without links as the host has it, and what it is
     owner              {uid name gid mode} of what is there
 
 And with --json for every path:
@@ -66,7 +66,7 @@ def command(settings: Settings, what: str, pid: bool, uid: bool) -> Report:
     Of an account's directory it is said whether it exists and is as it must be, which accounts share it because
     they share a uid, which sessions are open in it, which processes live in private views of it, and what was
     moved aside. Of a PATH elsewhere: that it is not private, and to whom it belongs. Of every PATH, which processes
-    have it as their own /tmp and the like.
+    have it as their own /tmp and the like. Who asks from inside of a private view is told what the PATH is outside.
 
     Nothing is changed. The exit status is 1 if something is wrong with the directory, or if there is no such
     account or path.

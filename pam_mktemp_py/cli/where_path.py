@@ -13,13 +13,20 @@ from pam_mktemp_py.cli.where_rows import add_account, vars_of
 from pam_mktemp_py.directory import inspect, names, whose
 from pam_mktemp_py.directory.aside import ASIDE, NEW
 from pam_mktemp_py.linux import accounts
+from pam_mktemp_py.namespace.whose import Table
 
 
 def answer(report: Report, asked: str, leaves: list[str]) -> None:
     """Fill the report. OSError if there is nothing at the path."""
-    path = real(asked)
-    _whose(report, path, leaves)
-    add_seers(report, path)
+    path, table = real(asked), Table(folder=report.settings.folder(paths.VIEWS))
+    outside = table.outside(path)  # in a view, what lies in /tmp is nothing that everybody shares
+    if outside == path or os.path.lexists(outside):
+        _whose(report, outside, leaves)
+    else:  # another's sandbox, or an empty one of ours
+        report.data |= {"private": False, "path": path}
+        on_host = f"on the host it is {outside}" if outside else "the host has it nowhere"
+        _elsewhere(report, path, f"in a mount that this command sees and others do not: {on_host}")
+    add_seers(report, table, outside)
 
 
 def _whose(report: Report, path: str, leaves: list[str]) -> None:

@@ -11,9 +11,8 @@ from pam_mktemp_py.namespace.whose import Table
 MOST = 12  # processes that are named in the text
 
 
-def add_seers(report: Report, path: str) -> None:
+def add_seers(report: Report, table: Table, path: str) -> None:
     """Add which processes have a directory of the host's as their own /tmp and the like."""
-    table = Table(folder=report.settings.folder(paths.VIEWS))
     found = table.who_sees(path)
     report.data |= {"seen_by": found, "hidden": table.hidden}
     rows = [Row(directory, "of " + some(pids), "it is what these processes have there")

@@ -140,10 +140,30 @@ class Table:
 
     def _outside(self, device: int, place: str, real: str) -> str:
         """From inside of a view of ours: the path that its `real` has outside, which is mounted there as well."""
-        _, private, rest = place.rpartition(f"/{paths.PRIVATE}/")
+        _, private, rest = place.partition(f"/{paths.PRIVATE}/")
         path = f"{real}{private}{rest}"
         below = mountinfo.covering(self.host, path) if private else None
         return path if below and (below.device, mountinfo.inside(below, path)) == (device, place) else real
+
+    def outside(self, path: str) -> str:
+        """For an absolute path without links that we see: the one that it has on the host; '' if it has none there.
+
+        Without root it can only be told of what is ours, by its place.
+        """
+        mount = mountinfo.covering(mountinfo.read(), path)
+        if mount is None or self.namespace == os.readlink("/proc/self/ns/mnt") and self.first:
+            return path
+        if (mount.kind, mount.source, mount.root) == ("tmpfs", maker.TMPFS, "/"):
+            return ""
+        place = mountinfo.inside(mount, path)
+        if not self.first:
+            real = next((real for real in self.real.values() if mountinfo.within(path, real)), "")
+            other = self._outside(mount.device, place, real) if real else ""
+            return path if other == real else other
+        hosts = mountinfo.covering(self.host, path)
+        if hosts and (hosts.device, mountinfo.inside(hosts, path)) == (mount.device, place):
+            return path
+        return mountinfo.path_of(self.host, mount.device, place)
 
     def together(self, seen: Seen) -> list[int]:
         """All processes that see this directory at the same path, sorted."""

@@ -125,6 +125,30 @@ def test_without_root() -> None:
         assert found["views"] is None and found["needs_root"] is True
 
 
+def test_a_path_inside_of_a_view() -> None:
+    """What lies in /tmp there is nothing that everybody shares; X11's directory is."""
+    def told(*command: str) -> Any:
+        return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout)
+
+    file = told(*by("alice", "touch /tmp/f; pam-mktemp --json where /tmp/f"))
+    assert (file["private"], file["user"], file["path"]) == (True, "alice", f"{OWN}/f")
+    with held(by("alice", "echo ready; read x")):
+        pid = open_records("su-l")[0].number("pid")
+        inside = ("nsenter", f"--mount=/proc/{pid}/ns/mnt", "pam-mktemp", "--json", "where")
+        tmp, shared = told(*inside, "/tmp"), told(*inside, "/tmp/.X11-unix")
+        assert tmp["path"] == OWN and pid in tmp["seen_by"]["/tmp"]
+        assert (shared["private"], shared["path"]) == (False, "/tmp/.X11-unix")
+
+
+@pytest.mark.parametrize("words, where", [
+    (("pam-mktemp", "-q", "run", "--fresh", "--"), "the host has it nowhere"),
+    (("unshare", "-m", "sh", "-c", 'mkdir /tmp/d; mount --bind /tmp/d /tmp; exec "$@"', "-"), "it is /tmp/d/x")])
+def test_a_path_inside_of_another_mount(words: tuple[str, ...], where: str) -> None:
+    done = subprocess.run([*words, "sh", "-c", "touch /tmp/x; pam-mktemp where /tmp/x"], capture_output=True, text=True,
+                          cwd="/")
+    assert where in done.stdout and "alice" not in done.stdout, done
+
+
 @pytest.mark.parametrize("words, about, host", [
     ((), "alice's own", OWN), (("pam-mktemp", "-q", "run"), "alice's own", OWN),
     (("pam-mktemp", "-q", "run", "--fresh"), "an empty one of pam-mktemp run --fresh", "/tmp")])
