@@ -55,13 +55,15 @@ def _other(settings: Settings, config: Config, account: Account, directory: str,
 
 
 def _there(base: str, names: list[str], safe: bool) -> list[Point]:
-    """Those of the directories that are there and root's, as the planner takes them."""
+    """Those of the directories that are there and root's, as the planner takes them; for root also what it makes."""
     found = []
     for name in names:
         path = f"{base.rstrip('/')}/{name}"
         try:
             at = os.lstat(path)
-        except OSError:
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and os.geteuid() == 0:
+                found.append((path, 0, 0))
             continue
         if handover.roots(at) and (handover.safe(at) or not safe):
             found.append((path, at.st_dev, at.st_ino))

@@ -67,7 +67,8 @@ def outlined(settings: Settings, wanted: Wanted) -> plans.Plan:
     if os.geteuid() != 0 and not wanted.fresh:
         run_look.complete(look, wanted.name)
     found = run_look.looked(settings, config, account, wanted.name, look)
-    mounts = [mount for mount in view.lines(found) if not wanted.fresh or mount[2] or mount[0] != mount[3]]
+    made_first = not wanted.fresh or os.geteuid() == 0  # by root only: else what is not there is left out
+    mounts = [mount for mount in view.lines(found) if made_first or mount[2] or mount[0] != mount[3]]
     made = planner.plan_of(request, config, account, decision, look.prepared(), now, mounts)
     made = _changed(made, wanted, account)
     for path in wanted.share:

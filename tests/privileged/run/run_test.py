@@ -1,6 +1,7 @@
 """pam-mktemp run and pam-mktemp-launch: as root for an account, and by an account itself."""
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -233,7 +234,8 @@ def test_from_within_another(alice: Any, bob: Any) -> None:
 
 @BOTH
 def test_a_name_that_is_empty(program: tuple[str, ...]) -> None:
-    """-u "$USER" in a script, where it is not set: nothing may run as root then."""
+    """-u "$USER" in a script, where it is not set: nothing may run as root then, whose plan is there."""
+    good(*RUN, "--", "true")
     for words in (("-u", ""), ("--user=",)):
         done = start(*program, *words, "--", "echo", "ran")
         assert (done.returncode, done.stdout) == (2, "") and "it is empty" in done.stderr, done.stderr
@@ -260,8 +262,16 @@ def test_a_plan_that_cannot_be_kept(alice: Any) -> None:
         assert good(*program, "-u", "alice", "--", "sh", "-c", SHOW) == number(own("alice"))
 
 
+@pytest.mark.parametrize("fresh", [(), ("--fresh",)], ids=["own", "fresh"])
+def test_dry_run_says_what_is_mounted(fresh: tuple[str, ...], alice: Any) -> None:
+    """Also what root has still to make, as after a boot: X11's directory."""
+    shown = json.loads(good("pam-mktemp", "--json", "run", "--dry-run", *fresh, "-u", "alice", "--", "true"))["mounts"]
+    assert not os.path.exists("/tmp/.X11-unix")
+    lines = good(*RUN, *fresh, "-u", "alice", "--", "grep", "nosuid,nodev.* - tmpfs", "/proc/self/mountinfo")
+    assert sorted(each["target"] for each in shown) == sorted(line.split()[4] for line in lines.splitlines())
+
+
 def test_dry_run_says_what_is_set(alice: Any) -> None:
-    import json
     done = good("pam-mktemp", "--json", "run", "--dry-run", "-u", "alice", "--", "true")
     good(*RUN, "-u", "alice", "--", "true")
     env = good(*LAUNCH, "-u", "alice", "env").splitlines()
