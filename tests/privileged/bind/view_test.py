@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pam_mktemp_py.linux import mount_calls
 from pam_mktemp_py.namespace import sweep
 from tests.adversarial import binding
 from tests.privileged.pam_host import Host, Report
@@ -164,7 +165,7 @@ def test_a_users_own_namespace_is_never_entered(bound: Host, recorded: bool) -> 
         folder.mkdir(mode=0o700)
         (folder / str(his.pid)).symlink_to(binding.namespace(his.pid) if recorded else 'mnt:[4026531840]')
         if recorded:
-            (binding.VIEWS / binding.namespace(his.pid)).symlink_to(binding.number(binding.own('alice')))
+            (binding.VIEWS / binding.namespace(his.pid)).symlink_to(mount_calls.place(f'/proc/{his.pid}/root/tmp'))
         report = bound(*SEQUENCE).fine()
         inside = spaces(report)[1]
         assert inside not in (binding.namespace(his.pid), binding.namespace())
