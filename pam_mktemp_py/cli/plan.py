@@ -105,7 +105,7 @@ def command(settings: Settings, user: str, service: str, text: bool) -> Report:
     if found.decision is not None and found.decision.stage != "off":
         leaves = [name for name, _ in found.decision.directories]
         found.look = inspect.look(found.account, leaves, settings.base, settings.state)
-        if found.config is not None and found.decision.view == "bind":
+        if found.config is not None and found.decision.view == "bind" and not found.look.refused:
             parts, found.not_mounted = foreseen.look(found.config, found.account, paths.service_of(service) or "",
                                                      found.look, settings.state)
             found.mounts = view.lines(parts)

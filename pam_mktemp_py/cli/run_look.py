@@ -24,6 +24,7 @@ def looked(settings: Settings, config: Config, account: Account, service: str, l
     `service` is '' or its name, `look` what is at the account's directory in /tmp. Raises DirectoryError, OSError.
     """
     base = look.base
+    _usable(look)
     tmp = Instance(base, look.prepared(), paths.leaf_of(paths.BASE, service), config.mounts["/tmp"]["noexec"], True)
     others = [_other(settings, config, account, directory, service) for directory in sorted(config.mounts)
               if directory != "/tmp" and os.path.isdir(directory)]
@@ -39,8 +40,12 @@ def complete(look: Look, service: str) -> None:
         if part.fate not in (KEPT, UNKNOWN):
             raise DirectoryError(part.path, part.why or "is not there", f"root can make it: pam-mktemp run {options} "
                                  "-- true; without it you can have an empty one: pam-mktemp run --fresh")
+    _usable(look)
+
+
+def _usable(look: Look) -> None:
     if look.refused:
-        raise DirectoryError(look.base, look.refused)
+        raise DirectoryError(look.base, look.refused.removeprefix(f"{look.base}: "))
 
 
 def _other(settings: Settings, config: Config, account: Account, directory: str, service: str) -> Instance:
@@ -51,6 +56,7 @@ def _other(settings: Settings, config: Config, account: Account, directory: str,
     look = inspect.look(account, [leaf], about["instance"], settings.state)
     if os.geteuid() != 0:
         complete(look, service)
+    _usable(look)
     return Instance(target, look.prepared(), leaf, about["noexec"], look.base == target)
 
 

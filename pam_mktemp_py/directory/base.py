@@ -91,7 +91,11 @@ def _verify(found: os.stat_result, path: str) -> None:
 
 def _link(parent: int, name: str, path: str, count: int) -> str:
     """The target of a link that only root can have made; it is followed by us, not by the kernel."""
-    found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    try:
+        found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except OSError as error:
+        error.filename = path  # the name alone says too little in a log
+        raise
     if not stat.S_ISLNK(found.st_mode):
         raise DirectoryError(path, "is not a directory")
     if found.st_uid != 0:

@@ -6,6 +6,7 @@ import os
 from pam_mktemp_py import paths
 from pam_mktemp_py.directory import handover, inspect
 from pam_mktemp_py.directory.base import open_base
+from pam_mktemp_py.directory.explain import explained
 from pam_mktemp_py.directory.instances import Instance, Instances, state_folder
 from pam_mktemp_py.errors import DirectoryError
 from pam_mktemp_py.linux import served
@@ -67,11 +68,10 @@ def _other(
         os.close(fd)
         fd, base = open_base(about["instance"])
         os.close(fd)
-    except FileNotFoundError as error:
-        notes.append(f"{directory}: there is no such directory ({error.filename})")
-        return None
     except (DirectoryError, OSError) as error:
-        notes.append(f"{directory}: {error}: no private mount can be had")
+        why = explained(error, directory) if isinstance(error, OSError) else error
+        notes.append(f"{directory}: {why}: no private mount can be had" if os.path.lexists(directory) else
+                     f"{directory}: there is no such directory")
         return None
     if f"{target}/".startswith(f"{tmp.base.rstrip('/')}/"):
         notes.append(f"{directory}: leads to {target}, which is private already")

@@ -10,6 +10,7 @@ import stat
 from pam_mktemp_py import paths
 from pam_mktemp_py.directory import names, parent, private, stamp
 from pam_mktemp_py.directory.base import FLAGS, open_base
+from pam_mktemp_py.directory.explain import explained
 from pam_mktemp_py.directory.seen import KEPT, MADE, MENDED, REPLACED, UNKNOWN, Look, Seen
 from pam_mktemp_py.errors import DirectoryError
 from pam_mktemp_py.linux import acl as acls
@@ -53,8 +54,11 @@ def _look(account: Account, name: str, why: str, leaves: list[str], base: str, s
     seen.name, seen.name_why = name, why
     try:
         fd, seen.base = open_base(base)
-    except (DirectoryError, OSError) as error:
+    except DirectoryError as error:
         seen.refused = str(error)
+        return seen
+    except OSError as error:
+        seen.refused = str(explained(error, base))
         return seen
     try:
         private_fd = _parent(seen, fd)

@@ -51,6 +51,18 @@ def shown(user: str, service: str, *words: str) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.parametrize(("toml", "mode", "key", "said"), [
+    ("", 0o777, "directory", "/tmp: is writable by others and not sticky"),
+    ('[mounts."/var/tmp"]\ninstance = "/srv/no"\n', 0o1777, "not_mounted",
+     "/var/tmp: /srv/no: No such file or directory: no private mount can be had"),
+    ('[mounts."/no/such"]\n', 0o1777, "not_mounted", "/no/such: there is no such directory")])
+def test_what_a_login_could_not_use(toml: str, mode: int, key: str, said: str) -> None:
+    configured(f'stage = "bind"\n{toml}')
+    os.chmod("/tmp", mode)
+    done = subprocess.run(["pam-mktemp", "--json", "plan", "alice", "-s", "sshd"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "") and said in str(json.loads(done.stdout)[key])
+
+
 def test_login() -> None:
     configured('stage = "bind"\n')
     found = shown("alice", "sshd")

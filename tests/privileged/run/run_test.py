@@ -271,6 +271,23 @@ def test_dry_run_says_what_is_mounted(fresh: tuple[str, ...], alice: Any) -> Non
     assert sorted(each["target"] for each in shown) == sorted(line.split()[4] for line in lines.splitlines())
 
 
+def test_a_place_that_cannot_be_used(alice: Any) -> None:
+    """It is refused, and told which and why; where nothing is made as well."""
+    config = Path("/etc/security/pam_mktemp.toml")
+    try:
+        config.write_text('[mounts."/var/tmp"]\ninstance = "/srv/no"\n')
+        for words in (("-u", "alice"), ("--dry-run", "-u", "alice")):
+            done = start(*RUN, *words, "--", "true")
+            assert (done.returncode, done.stderr) == (125, "pam-mktemp: /srv/no: No such file or directory\n")
+    finally:
+        config.unlink()
+    os.chmod("/tmp", 0o777)
+    for words, user in ((("-u", "alice", "--dry-run"), None), (("--fresh",), alice)):
+        done = start(*RUN, *words, "--", "true", user=user)
+        assert (done.returncode, done.stderr) == (
+            125, "pam-mktemp: /tmp: is writable by others and not sticky; chmod +t /tmp\n"), words
+
+
 def test_dry_run_says_what_is_set(alice: Any) -> None:
     done = good("pam-mktemp", "--json", "run", "--dry-run", "-u", "alice", "--", "true")
     good(*RUN, "-u", "alice", "--", "true")
