@@ -52,7 +52,7 @@ MESSAGES: dict[str, Message] = {
         "Tell its owner the new name, which the message gives. For an attack it would be an odd place: only its "
         "owner could have put it there."),
     "failed-closed": Message(
-        "a session was refused: there was no directory for it, and the policy is closed",
+        "a session was refused: there was no directory or no private /tmp for it, and the policy is closed",
         "The message says why. " + _EXPLAIN),
     "failed-open": Message(
         "a session started without a directory, or without its private /tmp, for the reason given",

@@ -29,7 +29,8 @@ def tree(command: click.Command, path: str = "") -> Iterator[tuple[str, click.Co
 def metavar(parameter: click.Parameter) -> str:
     """What stands for the value."""
     if parameter.metavar:
-        return parameter.metavar.removesuffix("...")  # the synopsis has its own
+        text = parameter.metavar.removesuffix("...")  # the synopsis has its own, and brackets of what may be left out
+        return text.strip("[]") if isinstance(parameter, click.Argument) else text
     if isinstance(parameter.type, click.Choice):
         return "|".join(map(str, parameter.type.choices))
     return (parameter.name or "").upper() if isinstance(parameter, click.Argument) else parameter.type.name.upper()

@@ -102,11 +102,11 @@ def quiet_end() -> int:
 def group(ctx: click.Context, config: str, json: bool, output: str, color: str, quiet: bool, verbose: bool) -> None:
     """Private temporary directories for login sessions: set up, looked at, explained.
 
-    plan, where, status, doctor and config look, and work for everyone; what only root can see is shown as
-    'needs root'. detect runs a command and finds what ignores TMPDIR, scan looks for it in files, shims
-    shows what helps. install,
-    uninstall, enable, disable and config import --write change the system, as root, and show with --dry-run
-    what they would do.
+    plan, where, status, doctor, config, shims list and shims show look, and work for everyone; what only root
+    can see is shown as 'needs root'. detect runs a command and finds what ignores TMPDIR, scan looks for it in
+    files. run gives a command a private /tmp; enter and host, for root, run one in the mounts of others.
+    install, uninstall, enable, disable, config import --write, detect --fix --write and shims enable, disable
+    and sync change the system, as root, and show with --dry-run what they would do.
 
     \b
     Exit status:
@@ -114,6 +114,7 @@ def group(ctx: click.Context, config: str, json: bool, output: str, color: str, 
       1    a finding, or refused (an unknown account, say)
       2    wrong usage
       3    it could not be done
+    run, enter and host end as their command does, or with 125, 126 or 127.
     """
     if quiet and verbose:
         raise click.UsageError("-q and -v contradict each other")

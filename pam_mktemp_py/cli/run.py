@@ -69,14 +69,15 @@ def command(
     """Run COMMAND with a private /tmp, the account's own or a service's, whatever the configuration's stage is.
 
     It takes our place: signals, the terminal and the exit status are COMMAND's, and no process of ours stays. It is
-    looked up in its private /tmp, by its PATH, and starts in the current directory if there is one of that name
-    there, else in /. As an ordinary user the mounts are made in a user namespace: uid, gid and groups stay, but
+    looked up by PATH when the mounts are made, and starts in the current directory if there is one of that name
+    then, else in /. As an ordinary user the mounts are made in a user namespace: uid, gid and groups stay, but
     sudo, ping and other setuid programs do not work; where such namespaces are forbidden it says by what. The
     account's directory must be there already; root makes what is missing.
 
     pam-mktemp-launch [-u USER] [-s NAME] COMMAND does the same from scripts, without the cost of Python's start.
 
-    The exit status is that of COMMAND; 127 if there is none, 126 if it cannot be run, 125 if it was refused.
+    The exit status is that of COMMAND; 127 if there is none, 126 if it cannot be run, 125 if it was refused. With
+    --dry-run it is 1 where no user namespace can be had.
     """
     wanted = run_plan.Wanted(user, service, tuple(path.rstrip("/") or path for path in share), noexec, fresh)
     try:

@@ -44,8 +44,9 @@ REACHED = ("shim", "bind")
 def command(settings: Settings, dry_run: bool) -> Report:
     """Make the shims what the configuration and the catalogue say: for after a change of either by hand.
 
-    \b
     Written are, if they are not so already:
+
+    \b
       /etc/security/pam_mktemp.d/50-shims.toml     the variables of sessions; which entries are enabled stays
       /var/lib/pam-mktemp/shims/bin/NAME           a link to the launcher for each program that needs one
       /var/lib/pam-mktemp/shims/plans/NAME         what the launcher does for it

@@ -66,8 +66,8 @@ def command(settings: Settings, user: str | None) -> Report:
     records were left by programs that were killed; the planner removes them.
 
     It also says whether all is switched off, and which services run the module. Sessions and failures are
-    for root to see. The exit status is 1 if an open session has no directory because of a failure, or if
-    a failure is heeded now.
+    for root to see. The exit status is 1 if an open session has no directory, or not its private /tmp, because of a
+    failure, or if a failure is heeded now.
     """
     if user == "":
         raise click.UsageError("USER or UID cannot be empty")

@@ -54,9 +54,9 @@ KEYS = (
         "Sessions that are open keep what they have; every change is for new sessions.",
         'stage = "env"', values=schema.STAGES),
     Key("failure", "failure", "word", model.FAILURE, '"open" or "closed"',
-        'What happens when a directory cannot be had. "open": the session starts without, and says so in the '
-        'log. "closed": it is refused. Root and exempt accounts are never refused, since any account can fill '
-        "/tmp.\n\n"
+        'What happens when a directory, or at stage bind the private /tmp of a login, cannot be had. "open": the '
+        'session starts without, and says so in the log. "closed": it is refused. Root and exempt accounts are never '
+        "refused, since any account can fill /tmp.\n\n"
         "Before an account has its first plan the module's own argument fail= decides: give it the same value.",
         'failure = "closed"', values=schema.FAILURES),
     Key("min_uid", "min_uid", "number", model.MIN_UID, f"0 to {schema.LARGEST_UID}",
@@ -111,8 +111,8 @@ KEYS = (
         '[mounts."/tmp"]\npass = [".X11-unix", ".ICE-unix", "sockets"]', inner="pass"),
     Key('mounts."/tmp".links', "mounts", "table", dict(model.LINKS), "names in /tmp, and absolute paths",
         "Symbolic links in a private /tmp to where a server keeps its socket, for clients that look for it in /tmp. "
-        "Each is made if the folder that it leads to exists. A table replaces the default as a whole; a link that "
-        "was made stays.",
+        "Each is made if the folder that it leads to exists, and stays while the server is down. A table replaces the "
+        "default as a whole; what it no longer names the next login removes.",
         '[mounts."/tmp".links]\n".s.PGSQL.5433" = "/run/postgresql/.s.PGSQL.5433"', inner="links"),
     Key(f"{SHARED}.group", "shared", "name", "", "the name of a group",
         "The group that shares the hand-over directory /tmp/shared-NAME, which its members see in their private "
