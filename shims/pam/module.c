@@ -83,13 +83,13 @@ static void forget_others(pam_handle_t *pamh) {
 	}
 }
 
-/* `shared`: why there can be no private mount, where the policy is to go on without. */
+/* `shared`: why there can be no private mount, where the policy is to go on without: on the host, if that can be. */
 static const char *apply(struct session *session, const struct plan *plan, int directory, const char *shared) {
 	size_t i;
 	session->view = (struct view){0};
-	const char *why = shared ? NULL : view_enter(plan, &session->view);
-	if (why || (why = record_open(session, plan, directory, shared ? "failed-open" : plan->dirs ? "private" : "shared",
-				      shared ? shared : plan->reason))) {
+	const char *why = view_enter(plan, &session->view);
+	if ((why && !shared) || (why = record_open(session, plan, directory, shared ? "failed-open"
+				      : plan->dirs ? "private" : "shared", shared ? shared : plan->reason))) {
 		close(directory);
 		view_leave(&session->view, true);
 		return why;
@@ -163,7 +163,7 @@ static int open_session(struct session *session, struct plan *plan) {
 		say(session, LOG_WARNING, "plan-expired", why);
 		return PAM_SUCCESS;
 	}
-	if (trust >= OF_THIS_LOGIN && plan->mounts && !closed && !verify_and_apply(session, plan, why)) {
+	if (trust >= OF_THIS_LOGIN && plan->mounts && !closed && !(plan->mounts = 0, verify_and_apply(session, plan, why))) {
 		say(session, LOG_ERR, "failed-open", why);
 		return PAM_SUCCESS;
 	}

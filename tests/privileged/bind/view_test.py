@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -131,6 +132,25 @@ def test_a_view_without_records_can_be_left(bound: Host) -> None:
             report = bound(*('start wit root', *SEQUENCE[1:]), before=('nsenter', f'--mount=/proc/{tmux.pid}/ns/mnt'))
             tmux.kill()
     assert spaces(report) == [there, binding.namespace(), there]
+
+
+@pytest.mark.parametrize('policy', ['open', 'closed'])
+def test_what_fails_in_anothers_view_is_not_left_there(bound: Host, policy: str) -> None:
+    """It would have alice's /tmp, and bob's TMPDIR: half of each. What has threads cannot leave, and says so."""
+    if policy == 'closed':
+        closed(bound)
+    path = binding.plan_of('bob', 'wit')
+    path.write_text(re.sub(r'(mount /tmp/.X11-unix \d+) \d+', r'\1 1', path.read_text()))
+    with bound.held('start wit alice', 'open') as session:
+        enter = {'before': ('nsenter', f'--mount=/proc/{session.pid}/ns/mnt')}
+        there = binding.namespace(session.pid)
+        assert there != binding.namespace()
+        report = bound('start wit bob', *SEQUENCE[1:], **enter)
+        if policy == 'closed':
+            return outside(report, DENIED)
+        assert spaces(report) == [there, binding.namespace(), there]
+        threads = bound('start wit bob', 'state', 'thread open', 'state', 'close', 'state', 'end', **enter)
+        assert set(spaces(threads)) == {there} and threads.results() == [RIGHT]
 
 
 @contextlib.contextmanager
