@@ -141,7 +141,7 @@ class _Table:
     def expandable(self, key: str) -> tuple[str, ...]:
         found = self.words(key)
         for index, word in enumerate(found):
-            if wrong := expand.fault(word):
+            if wrong := expand.fault(word) or _two_lines(word):
                 self.refuse(key, f"{shown(word)} {wrong}", "correct it", index)
         return found
 
@@ -158,6 +158,8 @@ def _recognise(table: _Table) -> Recognise:
     for index, path in enumerate(paths):
         if not path.startswith("/"):
             table.refuse("paths", f"{shown(path)} is no absolute path", "begin it with /", index)
+        if wrong := _two_lines(path):
+            table.refuse("paths", f"{shown(path)} {wrong}", "correct it", index)
     comparisons = table.text("versions")
     if comparisons and (wrong := versions.fault(comparisons)):
         table.refuse("versions", wrong, "correct it")
@@ -224,9 +226,14 @@ def _set(table: _Table) -> dict[str, str]:
             table.refuse("set", f"{shown(name)} can be no environment variable", "use letters, digits and _", name)
         if not isinstance(value, str):
             table.refuse("set", f"{name} is {shown(value)}", "give text in quotes", name)
-        if wrong := expand.fault(value):
+        if wrong := expand.fault(value) or _two_lines(value):
             table.refuse("set", f"{name} {wrong}", "correct it", name)
     return dict(found)
+
+
+def _two_lines(text: str) -> str:
+    """What is wrong with text that no launch plan could say; "" for nothing."""
+    return "holds a line feed, which no plan can" if "\n" in text else ""
 
 
 def _evidence(table: _Table) -> Evidence:

@@ -72,11 +72,11 @@ def test_who_belongs_together() -> None:
 
 WORD = st.text(min_size=1, max_size=12).filter(lambda text: text.isprintable() and text == text.strip())
 NAME = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,10}", fullmatch=True)
-PATH = st.text(max_size=12).filter(lambda text: "\0" not in text).map(lambda text: f"/{text}")
+PATH = st.text(max_size=12).filter(lambda text: not {"\0", "\n"} & set(text)).map(lambda text: f"/{text}")
 VARIABLES = st.dictionaries(st.from_regex(r"[A-Z_]{1,8}", fullmatch=True), st.sampled_from(["$TMPDIR", "", "$$a b'\""]),
                             min_size=1, max_size=3)
 PLAIN = st.text(max_size=8).filter(lambda text: "$" not in text and "\0" not in text)
-ARGUMENTS = st.lists(PLAIN, max_size=3).map(tuple)
+ARGUMENTS = st.lists(PLAIN.filter(lambda text: "\n" not in text), max_size=3).map(tuple)
 REMEDIES = st.one_of(
     st.builds(lambda found: Remedy(model.ENVIRONMENT, found), VARIABLES),
     st.builds(lambda found, words, need: Remedy(model.LAUNCHER, found, ("TMPDIR",), words, need), VARIABLES, ARGUMENTS,
