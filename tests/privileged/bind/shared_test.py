@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ WEB = Path("/tmp/shared-web")
 
 
 @pytest.fixture(autouse=True)
-def people(account: Any) -> None:
-    tool("groupadd", "-f", "-g", "2900", "web")
+def people(account: Any) -> Iterator[None]:
+    tool("groupadd", "-g", "2900", "web")
     account("alice", uid=ALICE, groups=("web",))
     account("bob", uid=BOB)
     account("mallory", uid=MALLORY)
+    yield
+    tool("groupdel", "--force", "web")
 
 
 def targets(name: str, toml: str) -> list[str]:
