@@ -140,7 +140,7 @@ def test_what_honours_tmpdir_must_make_something_there(alice: Any) -> None:
 def test_no_command_has_our_terminal(alice: Any) -> None:
     """It could type what root's shell reads next."""
     site('kind = "bind"', command='["sh", "-c", "! (: < /dev/tty) && tmp-witness plain"]')
-    done = subprocess.run(["script", "-qec", "pam-mktemp shims verify -u alice mine", "/dev/null"],
+    done = subprocess.run(["script", "-qec", "/usr/bin/pam-mktemp shims verify -u alice mine", "/dev/null"],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
