@@ -31,7 +31,7 @@ LAUNCHER = "/usr/lib/pam-mktemp-shim"
 FOLDER = Path("/usr/bin")
 NAMES = {ENVIRONMENT: "bench-environment", BIND: "bench-bind"}
 VARIABLE, LEAF = "BENCH_DIR", "/x"
-REMEDIES = {ENVIRONMENT: f"- ?* ={VARIABLE}=\"$TMPDIR\"'{LEAF}'", BIND: "b ?*"}
+REMEDIES = {ENVIRONMENT: f"- ?* ={VARIABLE}=$TMPDIR${LEAF}", BIND: "b ?*"}
 FIREJAIL_WORDS = ("/usr/bin/firejail", "--quiet", "--noprofile", "--private-tmp")
 # What people write: one variable, and the program further down PATH than the first folder, in which this stands.
 SCRIPT = f"""#!/usr/bin/python3 -IS

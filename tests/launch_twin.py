@@ -1,18 +1,13 @@
-"""A second reader of launch plans: the oracle for remedies/launch_plan.py, and for what shims/launch makes of it.
-
-Its words are read by wordexp(3) itself, as the launcher does.
-"""
+"""A second reader of launch plans: the oracle for remedies/launch_plan.py, and for what shims/launch makes of it."""
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 NAME = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
-VALUES = {"TMPDIR": "<tmp dir>", "USER": "<user>", "HOME": "<$HOME>", "XDG_RUNTIME_DIR": "*", "PAM_MKTEMP_UID": "<uid>"}
-_NO_COMMANDS, _UNDEFINED = 4, 32  # wordexp.h
+VALUES = {"TMPDIR": "<tmp dir>", "USER": "<user>", "HOME": "<$HOME>", "XDG_RUNTIME_DIR": "*", "UID": "<uid>"}
 
 
 class Refused(Exception):
@@ -31,25 +26,19 @@ class Section:
     required: bool = False
 
 
-class _Words(ctypes.Structure):
-    _fields_ = [("count", ctypes.c_size_t), ("words", ctypes.POINTER(ctypes.c_char_p)), ("offset", ctypes.c_size_t)]
-
-
-def words(text: str, values: Mapping[str, str]) -> list[str]:
-    """What wordexp(3) makes of it with these variables alone. Refused."""
-    libc, found, kept = ctypes.CDLL(None), _Words(), dict(os.environ)
-    os.environ.clear()
-    os.environ.update(values)
-    try:
-        failed = libc.wordexp(os.fsencode(text), ctypes.byref(found), _NO_COMMANDS | _UNDEFINED)
-    finally:
-        os.environ.clear()
-        os.environ.update(kept)
-    if failed:
-        raise Refused(f"wordexp: {failed}: {text!r}")
-    made = [os.fsdecode(found.words[number] or b"") for number in range(found.count)]
-    libc.wordfree(ctypes.byref(found))
+def word(text: str, values: Mapping[str, str]) -> str:
+    """With the value of each name, where these are all the variables there are. Refused."""
+    made = re.sub(r"\$([^$]*)\$", lambda found: _value(found[1], values), text)
+    if text.count("$") % 2:
+        raise Refused(f"odd: {text!r}")
     return made
+
+
+def _value(name: str, values: Mapping[str, str]) -> str:
+    value = {"": "$", "_": " "}.get(name) or values.get(name)
+    if not value:
+        raise Refused(f"no value: {name!r}")
+    return value
 
 
 def parse(data: bytes, values: Mapping[str, str] = VALUES) -> list[Section]:
@@ -67,14 +56,15 @@ def _section(line: str, values: Mapping[str, str]) -> Section:
     if not found:
         raise Refused(line)
     made = Section(found[2], bind="b" in found[1], required="!" in found[1])
-    for word in words(found[3], values):
-        setting = re.fullmatch(f"=({NAME})=(.*)", word, re.DOTALL)
-        if word.startswith("+"):
-            made.arguments.append(word[1:])
+    for each in found[3].split(" ")[1:]:
+        text = word(each, values)
+        setting = re.fullmatch(f"=({NAME})=(.*)", text, re.DOTALL)
+        if text.startswith("+"):
+            made.arguments.append(text[1:])
         elif setting:
             made.set[setting[1]] = setting[2]
-        elif re.fullmatch(f"-{NAME}", word):
-            made.unset.append(word[1:])
+        elif re.fullmatch(f"-{NAME}", text):
+            made.unset.append(text[1:])
         else:
-            raise Refused(word)
+            raise Refused(text)
     return made

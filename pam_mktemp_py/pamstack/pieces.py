@@ -79,8 +79,9 @@ class Piece:
 PIECES = (
     Piece(MODULE, "{securitydir}/pam_mktemp_py.so"),
     Piece(COMMAND, "{prefix}/bin/pam-mktemp", 0o755, template=True),
-    Piece(LAUNCH, "{prefix}/bin/pam-mktemp-launch", 0o755),
+    Piece(LAUNCH, "{libdir}-launch", 0o755),  # compiled into the static one
     Piece(SHIM, "{libdir}-shim", 0o755),
+    Piece(SHIM, "{prefix}/bin/pam-mktemp-launch", 0o755),
     Piece("contrib/planner/run", "{libdir}-run", 0o755, template=True),  # compiled into the launcher
     Piece("contrib/pam-configs/pam-mktemp", PROFILE),
     Piece("contrib/tmpfiles.d/pam_mktemp.conf", "{prefix}/lib/tmpfiles.d/pam_mktemp.conf"),

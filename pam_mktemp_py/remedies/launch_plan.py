@@ -7,13 +7,12 @@
 A section is for programs whose path in PATH, or its realpath, fnmatch(3) finds the PATTERN in; the first that matches
 is the only one that counts, and without one the program runs as it is. FLAGS are b for a private mount, ! for
 "refused rather than run without", and - for neither. A WORD is -NAME (unset this variable), =NAME=VALUE (set it) or
-+ARGUMENT (before the caller's), quoted so that wordexp(3) makes one of each: it gives $TMPDIR and the like the value
-that they have where the program is started.
++ARGUMENT (before the caller's), in which $TMPDIR$ and the like stand for the value that they have where the program is
+started, $_$ for a space and $$ for a dollar sign.
 """
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Iterator
 
 from pam_mktemp_py import expand
@@ -23,9 +22,6 @@ from pam_mktemp_py.remedies.entry import BIND, LAUNCHER, Entry
 HEADER = "pam-mktemp-shim 1"
 MAX_BYTES = 16384
 MAX_NAME = 64
-_NAMES = {"UID": "PAM_MKTEMP_UID"}  # uids are in no process's environment: the launcher puts it there for a moment
-_FULL = ("TMPDIR", "UID")  # never empty where a plan is read
-_NONE = "PAM_MKTEMP_NONE"  # which nobody sets: wordexp(3) fails
 _PROGRAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -71,20 +67,13 @@ def _sections(entry: Entry) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
-    """One word of wordexp(3)'s, with the values of the names in it."""
-    return "".join(_literal(before) + (_literal("$") if name == "$" else _value(name))
+    """One word, with the names whose values the launcher puts in."""
+    return "".join(_literal(before) + ("$$" if name == "$" else f"${name}$")
                    for before, name in expand.pieces(text)[0]) + _literal(expand.pieces(text)[1])
 
 
-def _value(name: str) -> str:
-    """An empty one is none, as in expand.py: with `XDG_RUNTIME_DIR=` a path in it would begin at /."""
-    if name in _FULL:
-        return f'"${_NAMES.get(name, name)}"'
-    return f'"${{{name}:-${_NONE}}}"'
-
-
 def _literal(text: str) -> str:
-    return shlex.quote(text) if text else ""
+    return text.replace(" ", "$_$")
 
 
 def _refused(name: str, what: str, hint: str) -> Refused:

@@ -5,21 +5,19 @@
 #include <err.h>
 #include <fnmatch.h>
 #include <sys/auxv.h>
-#include <wordexp.h>
 
 #define SHIMS "/var/lib/pam-mktemp/shims/"
 #define OWN "pam-mktemp-launch"
 #define GUARD "PAM_MKTEMP_SHIM"
-#define UID "PAM_MKTEMP_UID" /* for wordexp(3) alone: uids are in no process's environment */
 
 /* In the first page of each copy of us, under whatever name: none of them is the program. */
 __attribute__((section(".note.shim"), used)) static const char mark[] = "pam-mktemp-launch, called by a shim";
 static char text[PLAN_MAX + 1];
-static wordexp_t words; /* of the remedy: -NAME unset, =NAME=VALUE set, +ARGUMENT before the caller's */
+static char *words[PLAN_MAX], **last = words; /* of the remedy: -NAME unset, =NAME=VALUE set, +ARGUMENT put first */
 static bool bind_tmp, required;
 
 /* What execvp(3) would run if there were no shims; whether it is a machine program, which does not come back here. */
-static bool find(const char *name, char *out, struct stat *now, bool *machine) {
+static void find(const char *name, char *out, struct stat *now, bool *machine) {
 	const char *path = getenv("PATH"), *end = "-";
 	for (path = path ? path : "/bin:/usr/bin"; *end; path = end + 1) {
 		end = strchrnul(path, ':');
@@ -32,9 +30,9 @@ static bool find(const char *name, char *out, struct stat *now, bool *machine) {
 		close(at);
 		*machine = got > 4 && !memcmp(text, "\177ELF", 4) && plan_is_safe(now); /* a user's may be a wrapper */
 		if (got < 0 || !memmem(text, (size_t)got, mark, sizeof mark))
-			return true;
+			return;
 	}
-	return false;
+	errx(127, "shim: not found in PATH");
 }
 
 /* A wrapper of the name in PATH may lead back here, for ever: this process shall not run the same one twice, nor may
@@ -54,6 +52,18 @@ static void guard(const char *name, const char *program, const struct stat *abou
 	(void)(machine ? unsetenv(GUARD) : setenv(GUARD, now, 1));
 }
 
+/* A word of a plan: what two $ enclose is a variable's name, or _ for a space, nothing for $. NULL: one has no value. */
+static char *expand(char *word) {
+	char *out = "", *part, uid[24];
+	for (bool named = false; (part = strsep(&word, "$")); named = !named) {
+		const char *value = !named ? part : !*part ? "$" : !strcmp(part, "_") ? " "
+				    : strcmp(part, "UID") ? getenv(part) : (plan_put_number(uid, getuid()), uid);
+		if (!value || (named && !*value) || asprintf(&out, "%s%s", out, value) < 0)
+			return NULL;
+	}
+	return out;
+}
+
 /* The words of the first section that is meant for the program, if there is one. NULL, or why they are of no use. */
 static const char *read_remedy(const char *name, const char *program) {
 	char path[PATH_MAX], real[PATH_MAX], *next = text, *line, *flags, *pattern;
@@ -62,20 +72,20 @@ static const char *read_remedy(const char *name, const char *program) {
 	const char *why = plan_read(path, text, &size);
 	if (why || size < 22 || strcmp(strsep(&next, "\n"), "pam-mktemp-shim 1") || strcmp(text + size - 5, "\nend\n"))
 		return why ? why : "the launch plan is of another version, or not whole";
-	(void)(snprintf(path, sizeof path, "%u", getuid()) < 0 || setenv(UID, path, 1));
-	while (!why && (line = strsep(&next, "\n")) && (flags = strsep(&line, " ")) && (pattern = strsep(&line, " ")))
-		if (!fnmatch(pattern, program, 0) || (realpath(program, real) && !fnmatch(pattern, real, 0))) {
-			bind_tmp = strchr(flags, 'b'), required = strchr(flags, '!');
-			why = wordexp(line ? line : "", &words, WRDE_NOCMD | WRDE_UNDEF) ? "a variable has no value" : "";
-		}
-	(void)unsetenv(UID);
-	return why && *why ? why : NULL;
+	do
+		line = strsep(&next, "\n"), flags = strsep(&line, " "), pattern = strsep(&line, " ");
+	while (pattern && fnmatch(pattern, program, 0) && (!realpath(program, real) || fnmatch(pattern, real, 0)));
+	bind_tmp = pattern && strchr(flags, 'b'), required = pattern && strchr(flags, '!');
+	while (line)
+		if (!(*last = expand(strsep(&line, " "))) || !**last++)
+			return "a variable has no value";
+	return NULL;
 }
 
 /* Logged once for each program and directory, and told to the person where the program is refused. */
 static void complain(const char *name, const char *why) {
 	char path[PATH_MAX];
-	words.we_wordc = 0;
+	last = words;
 	(void)snprintf(path, sizeof path, "%s/.shim-%s", getenv("TMPDIR"), name);
 	if (required || !symlink(why, path) || errno != EEXIST)
 		say(&(struct session){.user = getenv("USER"), .service = name}, LOG_WARNING,
@@ -94,8 +104,7 @@ void shim(size_t argc, char **argv, const char *(*enter)(const char *tmpdir)) {
 	bool machine;
 	if (!*name || !strcmp(name, OWN) || (path && !strcmp(basename(path), OWN)))
 		return;
-	if (!find(name, program, &tmp, &machine))
-		errx(127, "shim: not found in PATH");
+	find(name, program, &tmp, &machine);
 	guard(name, program, &tmp, machine);
 	/* A directory that is closed to others, in one of root's or the caller's own: else no session of ours is around
 	 * it. What root has may have come from another, also under a name that looks like root's. */
@@ -108,14 +117,15 @@ void shim(size_t argc, char **argv, const char *(*enter)(const char *tmpdir)) {
 	    (tmp.st_dev != own.st_dev || tmp.st_ino != own.st_ino) &&
 	    (why = getuid() ? enter(tmpdir) : "root's mounts are the host's"))))
 		complain(name, why);
-	char **out = calloc(argc + words.we_wordc + 2, sizeof *out), **to = out, *word;
+	char **out = calloc(argc + (size_t)(last - words) + 3, sizeof *out), **to = ++out;
 	*to++ = argv[0];
-	for (size_t i = 0; i < words.we_wordc; i++)
-		if (*(word = words.we_wordv[i]) == '+')
-			*to++ = word + 1;
+	for (char **at = words; at < last; at++)
+		if (**at == '+')
+			*to++ = *at + 1;
 		else
-			(void)(*word == '-' ? unsetenv(word + 1) : putenv(word + 1));
+			(void)(**at == '-' ? unsetenv(*at + 1) : putenv(*at + 1));
 	memcpy(to, argv + !!argc, argc * sizeof *to);
-	(void)execvp(program, out);
+	if (execv(program, out) && errno == ENOEXEC && (*out = program) && (out[-1] = (char[]){"sh"})) /* as execvp(3) */
+		(void)execv("/bin/sh", out - 1);
 	err(errno == ENOENT ? 127 : 126, "%s", program);
 }

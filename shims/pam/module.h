@@ -6,11 +6,9 @@
 #include <inttypes.h>
 #include <linux/nsfs.h>
 #include <poll.h>
-#include <pwd.h>
 #include <security/pam_ext.h>
 #include <security/pam_modules.h>
 #include <security/pam_modutil.h>
-#include <signal.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>

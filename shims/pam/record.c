@@ -76,10 +76,7 @@ static int write_record(const char *path, const char *text, size_t size) {
 		return -1;
 	bool whole = write_all(at, text, size); /* closed before the next is opened: the host may have no number more */
 	int held = !close(at) && whole ? plan_above_2(open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) : -1;
-	if (!flock(held, LOCK_EX | LOCK_NB))
-		return held;
-	(void)(close(held), unlink(path));
-	return -1;
+	return !flock(held, LOCK_EX | LOCK_NB) ? held : (close(held), unlink(path), -1);
 }
 
 static bool keep(struct lease *lease, const struct session *session, const struct plan *plan, int directory,
@@ -118,8 +115,7 @@ void record_close(pam_handle_t *pamh) {
 	if (pam_get_data(pamh, LEASE, &data) != PAM_SUCCESS || !data)
 		return;
 	struct lease *lease = (struct lease *)(uintptr_t)data;
-	if (lease->path[0])
-		(void)unlink(lease->path); /* EACCES in a host that dropped root: it is stale then */
+	(void)(lease->path[0] && unlink(lease->path)); /* EACCES in a host that dropped root: it is stale then */
 	lease->path[0] = '\0';
 	drop(lease, true);
 }

@@ -154,8 +154,7 @@ const char *view_enter(const struct plan *plan, struct view *view) {
 	if (!stay && !why && !moved) /* it would move one thread only, `way` is for all; mostly it is EINVAL then */
 		why = "the program that opens the session has threads, or may not change its mount namespace";
 	view->hopeless = !stay && !moved; /* a new plan would change nothing */
-	if (moved && plan->mounts)
-		why = enter(plan, host, view);
+	why = moved && plan->mounts ? enter(plan, host, view) : why;
 	close(host);
 	if (moved && !why) {
 		view->mount = plan_mnt_id("/");
@@ -176,8 +175,7 @@ void view_leave(struct view *view, bool back) {
 	while (at < ways && way[at].of != view->id)
 		at++;
 	bool last = at == ways; /* else one was opened from here, which now shall go back to where this one came from */
-	if (last)
-		newest = way[--at].of;
+	newest = last ? way[--at].of : newest;
 	/* Of a host that closed its descriptors the number may be another file's now. And it stays where it is if it
 	 * has gone elsewhere since, or into a chroot, which this would lead out of. */
 	if (!fstat(way[at].file, &now) && now.st_ino == way[at].from) {

@@ -12,8 +12,7 @@ uint64_t plan_now(void) {
 
 int plan_above_2(int file) {
 	int higher = file >= 0 && file <= 2 ? fcntl(file, F_DUPFD_CLOEXEC, 3) : file;
-	if (higher != file)
-		close(file);
+	(void)(higher != file && close(file));
 	return higher;
 }
 

@@ -24,8 +24,7 @@ bool plan_escape(char *out, size_t size, const char *in, enum escape how) {
 }
 
 char *plan_put_number(char *at, uint64_t number) {
-	char digits[21], *first = digits + sizeof digits - 1;
-	*first = '\0';
+	char digits[21] = "", *first = digits + sizeof digits - 1;
 	do
 		*--first = (char)('0' + number % 10);
 	while (number /= 10);

@@ -106,7 +106,7 @@ def test_a_directory_of_both(shims: Any) -> None:
 
 def test_a_directory_that_another_made(shims: Any, bob: Any) -> None:
     """Closed to others, and open to alice: still bob's."""
-    plan("python3", '- ?* =A="$TMPDIR"')
+    plan("python3", '- ?* =A=$TMPDIR$')
     trap = Path("/home/trap")
     (trap / "x/tmp").mkdir(parents=True)
     try:
@@ -120,7 +120,7 @@ def test_a_directory_that_another_made(shims: Any, bob: Any) -> None:
 
 
 def test_a_name_that_looks_like_roots(shims: Any, bob: Any) -> None:
-    plan("python3", '- ?* =A="$TMPDIR"')
+    plan("python3", '- ?* =A=$TMPDIR$')
     good("pam-mktemp", "-q", "run", "-u", "bob", "--", "true")
     link = Path("/home/bob/.private/root")
     link.parent.mkdir()

@@ -29,7 +29,7 @@ def script(path: Path, text: str) -> Path:
 
 class TestApplied:
     def test_variables_and_arguments(self, shims: Any) -> None:
-        plan("python3", '''- ?* =A="$TMPDIR"'/x y'  =B='$z "q" \\ *'"$PAM_MKTEMP_UID" -TEMP +-I +-W +'error' =C=''')
+        plan("python3", '- ?* =A=$TMPDIR$/x$_$y =B=$$z$_$"q"$_$\\$_$*$UID$ -TEMP +-I +-W +error =C=')
         found = seen(user=shims, env={"TEMP": "x", "C": "old"})
         environment = found["environment"]
         assert environment["A"] == f"{TMPDIR}/x y" and environment["B"] == '$z "q" \\ *2101' and environment["C"] == ""
@@ -39,7 +39,7 @@ class TestApplied:
         assert words == "['python3', '-I', '-W', 'error', '-c', 'import sys; print(sys.orig_argv)']\n"
 
     def test_a_value_is_not_expanded_again(self, shims: Any) -> None:
-        plan("python3", '- ?* =A="$HOME"')
+        plan("python3", '- ?* =A=$HOME$')
         for value in ("$USER", "$(id)", "`id`", "a  b*", "~", "'x", '"', "\\", "$((1+1))", "x\ny"):
             assert seen(user=shims, env={"HOME": value})["environment"]["A"] == value
 

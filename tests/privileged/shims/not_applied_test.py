@@ -21,7 +21,7 @@ BROKEN: dict[str, Callable[[Path], object]] = {
     "cut": lambda path: path.write_text("pam-mktemp-shim 1\n- ?* =A=1\n"),
     "empty": lambda path: path.write_text(""),
     "of a later version": lambda path: path.write_text("pam-mktemp-shim 2\n- ?* =A=1\nend\n"),
-    "without a value": lambda path: path.write_text('pam-mktemp-shim 1\n- ?* =A=1 =B="$XDG_RUNTIME_DIR"\nend\n'),
+    "without a value": lambda path: path.write_text('pam-mktemp-shim 1\n- ?* =A=1 =B=$XDG_RUNTIME_DIR$\nend\n'),
     "a command": lambda path: path.write_text('pam-mktemp-shim 1\n- ?* =A=1 =B=$(touch /tmp/x)\nend\n'),
     "open": lambda path: path.chmod(0o666),
     "another's": lambda path: os.chown(path, 2102, 2102),
@@ -42,7 +42,7 @@ class TestNotApplied:
         assert syslog.find(r"pam_mktemp_py\(python3:session\)\[\d+\]: \[shim-without-remedy\] alice: ")
 
     def test_required(self, shims: Any, syslog: Syslog) -> None:
-        plan("python3", '! ?* =A=1 =B="$XDG_RUNTIME_DIR"')
+        plan("python3", '! ?* =A=1 =B=$XDG_RUNTIME_DIR$')
         for _ in range(2):
             code, said = status("python3", "-c", "print('ran')", user=shims)
             assert code == 125 and said.startswith("python3: shim: not started") and "no value" in said
