@@ -9,6 +9,7 @@
 #define SHIMS "/var/lib/pam-mktemp/shims/"
 #define OWN "pam-mktemp-launch"
 #define GUARD "PAM_MKTEMP_SHIM"
+#define BASE(path) (strrchr(path, '/') ? strrchr(path, '/') + 1 : (path)) /* basename(3) may change it, or say "." */
 
 /* In the first page of each copy of us, under whatever name: none of them is the program. */
 __attribute__((section(".note.shim"), used)) static const char mark[] = "pam-mktemp-launch, called by a shim";
@@ -99,10 +100,10 @@ void shim(size_t argc, char **argv, const char *(*enter)(const char *tmpdir)) {
 	char program[PATH_MAX], parent[PATH_MAX], real[PATH_MAX];
 	const char *path = (const char *)getauxval(AT_EXECFN), *tmpdir = getenv("TMPDIR"), *why;
 	/* AT_EXECFN for `exec -a`, argv[0] for a script's interpreter and fexecve(3). */
-	const char *name = basename(path && !strncmp(path, SHIMS, strlen(SHIMS)) ? path : argv[0] ? argv[0] : "");
+	const char *called = path && !strncmp(path, SHIMS, strlen(SHIMS)) ? path : argv[0] ? argv[0] : "", *name = BASE(called);
 	struct stat own, tmp;
 	bool machine;
-	if (!*name || !strcmp(name, OWN) || (path && !strcmp(basename(path), OWN)))
+	if (!*name || !strcmp(name, OWN) || (path && !strcmp(BASE(path), OWN)))
 		return;
 	find(name, program, &tmp, &machine);
 	guard(name, program, &tmp, machine);

@@ -3,7 +3,6 @@
 #include "../plan/plan.h"
 
 #include <dirent.h>
-#include <inttypes.h>
 #include <linux/nsfs.h>
 #include <poll.h>
 #include <security/pam_ext.h>

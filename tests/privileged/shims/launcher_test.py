@@ -230,6 +230,14 @@ class TestFound:
             name = {"exec -a": "other", "#!": f"{BIN}/python3", "fexecve": "python3"}[how]
             assert f'"argv0": "{name}"' in done.stdout
 
+    @pytest.mark.parametrize("name", ["/", "python3/"])
+    def test_an_argv0_that_names_no_program(self, shims: Any, name: str) -> None:
+        """It is pam-mktemp-launch itself then; basename(3) would say "." or "/", or shorten what the program sees."""
+        plan("python3", "- ?*")
+        code = f"import os; os.execve(os.open('{BIN}/python3', os.O_RDONLY), [{name!r}, '-q'], dict(os.environ))"
+        done = start("/usr/bin/python3", "-c", code, user=shims, env=hers(PATH=USUAL))
+        assert done.returncode == 2 and "pam-mktemp -q run" in done.stderr, done
+
     def test_not_there(self, shims: Any) -> None:
         plan("nosuch", "- ?*")
         assert status("nosuch", user=shims) == (127, "nosuch: shim: not found in PATH\n")
