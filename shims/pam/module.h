@@ -22,8 +22,8 @@
 
 /* The mount namespace that a session was brought into. */
 struct view {
-	uint64_t id, namespace, mount; /* id: 0 if nothing was changed */
-	struct stat root;
+	uint64_t id, namespace; /* id: 0 if nothing was changed */
+	struct statx root; /* its "/"; until it is entered the host's */
 	bool made, hopeless, strayed; /* into one that proved not to be it */
 };
 struct session {

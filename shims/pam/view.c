@@ -12,17 +12,17 @@
 static struct way { int file; uint64_t from, of; } way[MOST];
 static uint64_t ways, newest;
 
-static bool is_same(const char *path, const struct stat *as) {
-	struct stat about;
-	return !stat(path, &about) && about.st_dev == as->st_dev && about.st_ino == as->st_ino;
+static bool is_same(const char *path, const struct statx *as, bool mount) {
+	struct statx now;
+	return plan_look(path, &now) && now.stx_dev_major == as->stx_dev_major && now.stx_dev_minor == as->stx_dev_minor &&
+	       now.stx_ino == as->stx_ino && (!mount || now.stx_mnt_id == as->stx_mnt_id);
 }
 
-/* A namespace of a user namespace below ours is a user's own. */
+/* A namespace of a user namespace below ours is a user's own: its parent can be had, that of ours is EPERM. */
 static bool is_initial(int namespace) {
-	struct stat about;
-	int owner = ioctl(namespace, NS_GET_USERNS);
-	bool initial = owner >= 0 && !fstat(owner, &about) && is_same("/proc/self/ns/user", &about);
-	(void)(owner >= 0 && close(owner)); /* errno is still ioctl's */
+	int owner = ioctl(namespace, NS_GET_USERNS), parent = owner < 0 ? -1 : ioctl(owner, NS_GET_PARENT);
+	bool initial = owner >= 0 && parent < 0 && errno == EPERM;
+	(void)(owner >= 0 && close(owner)), (void)(parent >= 0 && close(parent)); /* errno is still ioctl's */
 	return initial;
 }
 
@@ -59,15 +59,15 @@ static int lock_view(const char *name) {
 }
 
 /* Into the view of an entry's process; not what got its number and holds a forged /etc, by a user's setuid bwrap. */
-static bool join(int folder, const char *entry, const struct plan *plan, struct view *view) {
+static bool join(int folder, const char *entry, const char *said, const struct plan *plan, struct view *view) {
 	char path[288], mark[40] = "../", tmp[64], *now = mark + 3;
 	struct stat about;
 	(void)stpcpy(stpcpy(stpcpy(path, "/proc/"), entry), "/ns/mnt");
 	int at = open(path, O_RDONLY | O_CLOEXEC);
 	bool lives = at < 0 && errno != ENOENT; /* what cannot be opened now may live: nobody shall forget it */
-	(void)put_namespace(now, at < 0 || fstat(at, &about) ? 0 : about.st_ino);
-	bool in = says(folder, entry, now) && is_initial(at) && !setns(at, CLONE_NEWNS) && (view->strayed = true) &&
-		  is_same("/", &view->root) && !plan_mounted(plan) && plan_put_tmp(tmp) && says(folder, mark, tmp);
+	(void)put_namespace(now, view->namespace = at < 0 || fstat(at, &about) ? 0 : about.st_ino);
+	bool in = !strcmp(said, now) && is_initial(at) && !setns(at, CLONE_NEWNS) && (view->strayed = true) &&
+		  is_same("/", &view->root, false) && !plan_mounted(plan) && plan_put_tmp(tmp) && says(folder, mark, tmp);
 	if (!in && !lives && errno != EMFILE) /* is_initial() needs a number; su's caller may leave it none */
 		(void)unlinkat(folder, entry, 0);
 	close(at);
@@ -78,12 +78,12 @@ static bool join(int folder, const char *entry, const struct plan *plan, struct 
  * are above 2^31 then): a process of its user's could look like it. Hardly ever has the account one at all. */
 static bool join_left(int folder, const char *left, const struct plan *plan, struct view *view) {
 	struct stat about;
-	bool joined = false, any = *left && plan_mnt_id("/") >> 31 && getpriority(PRIO_USER, plan->uid) != -1;
+	bool joined = false, any = *left && view->root.stx_mnt_id >> 31 && getpriority(PRIO_USER, plan->uid) != -1;
 	DIR *all = any ? opendir("/proc") : NULL;
 	for (const struct dirent *entry; !joined && all && (entry = readdir(all));)
 		joined = *entry->d_name >= '1' && *entry->d_name <= '9' && !fstatat(dirfd(all), entry->d_name, &about, 0) &&
 			 about.st_uid == plan->uid && !symlinkat(left, folder, entry->d_name) &&
-			 join(folder, entry->d_name, plan, view);
+			 join(folder, entry->d_name, left, plan, view);
 	(void)(all && closedir(all));
 	return joined;
 }
@@ -97,7 +97,7 @@ static bool join_any(int folder, const struct plan *plan, struct view *view) {
 			const struct dirent64 *one = (const void *)(list + at);
 			ssize_t size = one->d_type == DT_LNK ? readlinkat(folder, one->d_name, left, 63) : -1;
 			left[size < 0 ? 63 : size] = '\0';
-			if (size >= 0 && join(folder, one->d_name, plan, view))
+			if (size >= 0 && join(folder, one->d_name, left, plan, view))
 				return true;
 		}
 	return join_left(folder, left, plan, view);
@@ -118,7 +118,7 @@ static const char *enter(const struct plan *plan, int host, struct view *view) {
 	view->made = !join_any(folder, plan, view);
 	const char *why = !view->made ? NULL : (view->strayed && setns(host, CLONE_NEWNS)) || unshare(CLONE_NEWNS)
 			  ? "no mount namespace can be made" : plan_mount(plan);
-	view->namespace = why || stat(OWN, &own) ? 0 : own.st_ino;
+	view->namespace = !view->made ? view->namespace : why || stat(OWN, &own) ? 0 : own.st_ino;
 	(void)(plan_put_number(entry, (uint64_t)getpid()), put_namespace(name, view->namespace));
 	if (!why && (!view->namespace || (view->made && !(plan_put_tmp(where) && relink(where, AT_FDCWD, path))) ||
 		     !relink(name, folder, entry))) /* for those who come after: this process lives in it */
@@ -130,12 +130,12 @@ static const char *enter(const struct plan *plan, int host, struct view *view) {
 /* Where we are: whether that can be left, and found again. */
 static const char *look_around(int here, int host, struct view *view, bool *at_host) {
 	struct stat own, hosts;
-	if (ways == MOST || fstat(here, &own) || fstat(host, &hosts) || stat("/", &view->root))
+	if (ways == MOST || fstat(here, &own) || fstat(host, &hosts) || !plan_look("/", &view->root))
 		return "the mount namespace of process 1, or the own one, cannot be opened, or 64 sessions are open";
 	way[ways] = (struct way){here, own.st_ino, newest};
 	view->namespace = hosts.st_ino;
 	*at_host = own.st_ino == hosts.st_ino;
-	if (!is_same("/proc/1/root/", &view->root) || (*at_host && plan_mnt_id("/") != plan_mnt_id("/proc/1/root/")))
+	if (!is_same("/proc/1/root/", &view->root, *at_host))
 		return "the program that opens the session is in a chroot or a container";
 	if (!*at_host && !(is_ours(own.st_ino) && is_initial(here)))
 		return "the program that opens the session is in a mount namespace that is neither the host's nor ours";
@@ -157,7 +157,7 @@ const char *view_enter(const struct plan *plan, struct view *view) {
 	why = moved && plan->mounts ? enter(plan, host, view) : why;
 	close(host);
 	if (moved && !why) {
-		view->mount = plan_mnt_id("/");
+		(void)plan_look("/", &view->root);
 		view->id = ++newest;
 		ways++;
 		return NULL;
@@ -179,7 +179,7 @@ void view_leave(struct view *view, bool back) {
 	/* Of a host that closed its descriptors the number may be another file's now. And it stays where it is if it
 	 * has gone elsewhere since, or into a chroot, which this would lead out of. */
 	if (!fstat(way[at].file, &now) && now.st_ino == way[at].from) {
-		if (back && last && plan_mnt_id("/") == view->mount)
+		if (back && last && is_same("/", &view->root, true))
 			(void)setns(way[at].file, CLONE_NEWNS);
 		close(way[at].file);
 	}

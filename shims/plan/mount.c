@@ -33,7 +33,7 @@ static bool is_safe_target(const struct plan *plan, const char *target) {
 
 static bool attach(const struct plan *plan, const struct plan_mount *to, int at, bool classic) {
 	const char *target = to->target;
-	unsigned long options = to->flags & PLAN_OPTIONS, bind = geteuid() ? MS_BIND | MS_REC : MS_BIND;
+	unsigned long options = to->flags & PLAN_OPTIONS, bind = classic && geteuid() ? MS_BIND | MS_REC : MS_BIND;
 	struct statvfs about;
 	char self[48];
 	errno = 0;
@@ -75,14 +75,12 @@ const char *plan_mounted(const struct plan *plan) {
 	return NULL;
 }
 
-uint64_t plan_mnt_id(const char *path) {
-	struct statx about;
-	unsigned id = STATX_MNT_ID | 0x4000; /* STATX_MNT_ID_UNIQUE */
-	return !statx(AT_FDCWD, path, 0, id, &about) && about.stx_mask & id ? about.stx_mnt_id : 0;
+bool plan_look(const char *path, struct statx *out) {
+	return !statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_INO | STATX_MNT_ID | 0x4000 /* _UNIQUE */, out);
 }
 
 bool plan_put_tmp(char *out) {
-	struct stat now;
-	return !stat("/tmp", &now) && (out = stpcpy(plan_put_number(out, now.st_dev), ".")) &&
-	       plan_put_number(stpcpy(plan_put_number(out, now.st_ino), "."), plan_mnt_id("/tmp"));
+	struct statx at;
+	return plan_look("/tmp", &at) && (out = plan_put_number(out, makedev(at.stx_dev_major, at.stx_dev_minor))) &&
+	       plan_put_number(stpcpy(plan_put_number(stpcpy(out, "."), at.stx_ino), "."), at.stx_mnt_id);
 }

@@ -15,6 +15,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
@@ -66,8 +67,8 @@ int plan_open_directory(const struct plan *plan, const char **why);
 /* Whether nobody but root can change it, or exchange what is in it; and that and each of its ancestors. */
 bool plan_is_safe(const struct stat *now);
 bool plan_is_safe_path(const char *path);
-/* Which mount, by statx(2); from Linux 6.8 on no number is used again. "DEV.INO.MOUNT" of /tmp: the mark of a view. */
-uint64_t plan_mnt_id(const char *path);
+/* Which file of which mount; from Linux 6.8 on no number is used again. "DEV.INO.MOUNT" of /tmp: the mark of a view. */
+bool plan_look(const char *path, struct statx *out);
 bool plan_put_tmp(char *out);
 uint64_t plan_now(void); /* CLOCK_BOOTTIME in ns: the clock of `expires` and of the failures */
 int plan_above_2(int file); /* the same file, 3 or above: a host without 0-2 must not find ours there */
