@@ -14,13 +14,13 @@
 
 /* The lines in their order. A letter for each field, in the order of the struct's members: s text, / an absolute path,
  * m that or `tmpfs`, n a number, a that or, last, `absent`, i an id, o a mode, f a file's name, v a variable's, V a
- * view's, w one of the words, x the access list. `most` is 0 for a line that is there once. */
+ * view's, w one of the words (each ends in \0), x the access list. `most` is 0 for a line that is there once. */
 static const struct rule {
 	const char *key, *letters;
 	size_t at, size, counter, most, least;
 	const char *words;
 } rules[] = {
-	{"pam-mktemp-plan", "w", WORD(format, " 2 3 ")},
+	{"pam-mktemp-plan", "w", WORD(format, "2\0" "3\0")},
 	{"config", "/", ONCE(config)},
 	{"boot", "s", ONCE(boot)},
 	{"expires", "n", ONCE(expires)},
@@ -28,11 +28,11 @@ static const struct rule {
 	{"account", "sii", ONCE(name)},
 	{"lookup", "/annnn", MANY(lookup, lookups, 0)},
 	{"service", "s", ONCE(service)},
-	{"stage", "w", WORD(stage, " off env shim bind ")},
+	{"stage", "w", WORD(stage, "off\0env\0shim\0bind\0")},
 	{"reason", "s", ONCE(reason)},
-	{"fail", "w", WORD(fail, " open closed ")},
+	{"fail", "w", WORD(fail, "open\0closed\0")},
 	{"view", "V", ONCE(view)},
-	{"form", "w", WORD(form, " acl group owner ")},
+	{"form", "w", WORD(form, "acl\0group\0owner\0")},
 	{"base", "/", ONCE(base)},
 	{"dir", "fnniio", MANY(dir, dirs, 3)},
 	{"stamp", "s", ONCE(stamp)},
@@ -66,14 +66,15 @@ static const char *next_field(char **at, const char *end, char *stop) {
 }
 
 static bool number(const char *text, uint64_t most, uint64_t *out) {
-	errno = 0; /* set where it is too large */
-	*out = strtoull(text, NULL, 10);
-	return !text[strspn(text, "0123456789")] && (text[0] != '0' || !text[1]) && !errno && *out <= most;
+	const char *at = text;
+	for (*out = 0; *at >= '0' && *at <= '9' && !__builtin_mul_overflow(*out, 10u, out) &&
+		       !__builtin_add_overflow(*out, (unsigned)(*at - '0'), out); at++)
+		;
+	return at > text && !*at && (text[0] != '0' || !text[1]) && *out <= most;
 }
 
 static bool is_text(char letter, const char *text, const char *words) {
 	static const char names[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789" SMALL;
-	const char *found = letter == 'w' && !strchr(text, ' ') ? strstr(words, text) : NULL;
 	switch (letter) {
 	case '/': return text[0] == '/';
 	case 'm': return text[0] == '/' || !strcmp(text, "tmpfs");
@@ -82,7 +83,7 @@ static bool is_text(char letter, const char *text, const char *words) {
 	case 'V': return text[0] != '.' && strlen(text) <= VIEW_MAX && !text[strspn(text, ".-0123456789" SMALL)];
 	case 'x': return !strcmp(text, "-") || (strlen(text) <= 2 * ACL_MAX && strlen(text) % 2 == 0 &&
 						 !text[strspn(text, "0123456789abcdef")]);
-	case 'w': return found && found[-1] == ' ' && found[strlen(text)] == ' ';
+	case 'w': return *words && (!strcmp(words, text) || is_text('w', text, words + strlen(words) + 1));
 	default: return true;
 	}
 }
