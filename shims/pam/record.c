@@ -42,16 +42,15 @@ static char *put_number(char *at, const char *key, uint64_t number) {
 /* Ends in "end" so that a reader knows it whole. Another namespace than of our making is not asked for: too slow. */
 static size_t describe(char *out, const struct session *session, const struct plan *plan, uint64_t opened,
 		       bool private, const char *outcome, const char *reason) {
-	char place[3 * 1024 + 3], *at = stpcpy(out, "pam-mktemp-session 1\n");
+	char *at = stpcpy(out, "pam-mktemp-session 1\n");
 	at = put(put(put_number(at, "uid ", session->uid), "user ", session->user), "service ", session->service);
 	at = put_number(put_number(at, "pid ", (uint64_t)getpid()), "opened ", opened);
 	at = put(put_number(at, "time ", (uint64_t)time(NULL)), "boot ", plan ? plan->boot : "-");
 	at = put(put(put(at, "stage ", plan ? plan->stage : "-"), "outcome ", outcome), "reason ", reason);
 	if (private) { /* else nothing is leased, and a wrong directory can be replaced */
-		(void)stpcpy(stpcpy(stpcpy(stpcpy(stpcpy(place, plan->base), "/"), plan->dir[0].name), "/"),
-			     plan->dir[1].name);
 		at = put_number(put(at, "form ", plan->form), "device ", plan->dir[1].dev);
-		at = put(put_number(at, "inode ", plan->dir[1].ino), "directory ", place);
+		at = put(put_number(at, "inode ", plan->dir[1].ino), "directory ", plan->base);
+		at = put(put(at - 1, "/", plan->dir[0].name) - 1, "/", plan->dir[1].name); /* in the place of line feeds */
 	}
 	if (session->view.id && plan->mounts)
 		at = put(put_number(at, "namespace ", session->view.namespace), "view ",

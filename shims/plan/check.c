@@ -73,8 +73,8 @@ const char *plan_is_fresh(const struct plan *plan) {
 /* A text; or, in hexadecimal, an access list, of which "-" is none. */
 static bool holds(int directory, const char *name, const char *text, bool hex) {
 	static const char digits[] = "0123456789abcdef";
-	unsigned char now[2048];
-	ssize_t i, got = fgetxattr(directory, name, now, sizeof now);
+	unsigned char now[1024]; /* no field is longer, and what is longer than `text` is another: ERANGE */
+	ssize_t i, got = fgetxattr(directory, name, now, strlen(text));
 	if (got < 0) /* ENOTSUP: a file system without it has none */
 		return hex && !strcmp(text, "-") && (errno == ENODATA || errno == ENOTSUP);
 	for (i = 0; hex && i < got && text[2 * i] == digits[now[i] >> 4] && text[2 * i + 1] == digits[now[i] & 15];)
@@ -93,7 +93,7 @@ bool plan_is_safe(const struct stat *now) {
 /* Top-down: only root can rename in what was found safe, and so put another thing in the place of what is below. */
 bool plan_is_safe_path(const char *path) {
 	struct stat about;
-	char part[PATH_MAX]; /* a field holds 1,024 bytes at most */
+	char part[1025]; /* a field holds 1,024 bytes at most; a large buffer costs a page */
 	bool safe = true;
 	for (size_t at = 1, size = strlen(path); safe && at <= size; at++)
 		if (at == 1 || !path[at] || path[at] == '/') {
@@ -110,7 +110,7 @@ static bool is_as_planned(const struct stat *now, const struct plan_dir *dir) {
 
 int plan_open_directory(const struct plan *plan, const char **why) {
 	struct stat about;
-	char path[PATH_MAX], *end = stpcpy(stpcpy(stpcpy(path, plan->base), "/"), plan->dir[0].name);
+	char path[3 * 1025], *end = stpcpy(stpcpy(stpcpy(path, plan->base), "/"), plan->dir[0].name);
 	bool safe = plan_is_safe_path(plan->base);
 	bool good = safe && !lstat(path, &about) && is_as_planned(&about, &plan->dir[0]);
 	(void)stpcpy(stpcpy(end, "/"), plan->dir[1].name);
