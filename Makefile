@@ -37,8 +37,9 @@ FUZZERS = $(patsubst %.c,build/%,$(wildcard tests/fuzz/*.c))
 all: $(MODULE) $(LAUNCH) $(SHIM) manual
 manual: $(MANUAL)
 
+# In one piece with its constants: two mappings and a page fault less for each login.
 $(MODULE): $(OBJECTS)
-	$(CC) -shared $(CFLAGS) $(LDFLAGS) -o $@.$$$$ $^ -lpam && mv -f $@.$$$$ $@
+	$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-z,noseparate-code -o $@.$$$$ $^ -lpam && mv -f $@.$$$$ $@
 
 $(LAUNCH): $(LAUNCH_OBJECTS)
 	$(CC) -pie $(CFLAGS) $(LDFLAGS) -o $@.$$$$ $^ && mv -f $@.$$$$ $@
