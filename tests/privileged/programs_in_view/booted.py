@@ -17,6 +17,10 @@ UNITS = Path("/etc/systemd/system")
 OWN = ("test.target", "user@.service.d", "user-runtime-dir@.service.d")
 # Without the targets that would start all else of the machine; and for logind, which needs a D-Bus, a line each.
 ALONE = "[Unit]\nDefaultDependencies=no\n"
+# What dbus-user-session brings, which would change the machine's PAM files: systemd-run(1) needs it.
+BUS = Path("/etc/systemd/user")
+BUS_UNITS = {"dbus.socket": "[Socket]\nListenStream=%t/bus\n", "dbus.service": "[Service]\nType=notify\nExecStart="
+             "dbus-daemon --session --address=systemd: --nofork --nopidfile --systemd-activation --syslog-only\n"}
 RUNTIME = """[Service]
 ExecStart=
 ExecStart=install -d -m 700 -o %i /run/user/%i
@@ -43,9 +47,18 @@ def _units() -> Iterator[None]:
     (UNITS / OWN[0]).write_text(ALONE)
     (UNITS / OWN[1] / "test.conf").write_text(f"{ALONE}[Service]\nEnvironment=XDG_RUNTIME_DIR=/run/user/%i\n")
     (UNITS / OWN[2] / "test.conf").write_text(ALONE + RUNTIME)
+    bus = {} if Path("/usr/lib/systemd/user/dbus.socket").exists() else BUS_UNITS
+    for name, text in bus.items():
+        (BUS / name).write_text(text)
+    wants = BUS / "sockets.target.wants/dbus.socket"
+    if bus:
+        wants.parent.mkdir(exist_ok=True)
+        wants.symlink_to("../dbus.socket")
     try:
         yield
     finally:
+        for path in [wants, *(BUS / name for name in bus)] if bus else []:
+            path.unlink()
         (UNITS / OWN[0]).unlink()
         for name in OWN[1:]:
             shutil.rmtree(UNITS / name)

@@ -122,8 +122,10 @@ def test_local_modifications_are_refused() -> None:
 def test_turned_off_where_pam_auth_update_would_refuse() -> None:
     done("enable")
     path = PAM_D / "common-session"
-    path.write_text(path.read_text().replace("session\toptional\tpam_systemd.so", "session optional pam_umask.so\n"
-                                             "session\toptional\tpam_systemd.so"))
+    text = path.read_text()
+    assert text.count("session\trequired\tpam_unix.so") == 1
+    path.write_text(text.replace("session\trequired\tpam_unix.so", "session optional pam_umask.so\n"
+                                 "session\trequired\tpam_unix.so"))
     (PROFILES / "pam-mktemp").rename("/root/profile")
     try:
         done("disable")
