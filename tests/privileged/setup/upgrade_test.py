@@ -53,12 +53,12 @@ def build(top: Path, *programs: str) -> None:
 
 
 NEXT = {  # as pamstack/install.py says that a next version must be
-    "shims/plan/parse.c": [('WORD(format, " 2 3 ")', 'WORD(format, " 2 3 4 ")')],
+    "shims/plan/parse.c": [(r'WORD(format, "2\0" "3\0")', r'WORD(format, "2\0" "3\0" "4\0")')],
     "shims/pam/start.c": [('FORMAT=3"', 'FORMAT=4"'), ('"3:"', '"4:"')],
     "pam_mktemp_py/plan.py": [("VERSION = 3\n", "VERSION = 4\n")],
 }
 RUDE = {  # and as it must not: another number, and nothing else
-    "shims/plan/parse.c": [('WORD(format, " 2 3 ")', 'WORD(format, " 4 ")')],
+    "shims/plan/parse.c": [(r'WORD(format, "2\0" "3\0")', r'WORD(format, "4\0")')],
     "pam_mktemp_py/plan.py": [("VERSION = 3\n", "VERSION = 4\n")],
     "pam_mktemp_py/planner.py": [("    return max(plan.OLDEST, min(int(wish), plan.VERSION)) if wish.isdigit() "
                                   "else plan.OLDEST\n", "    return plan.VERSION\n")],
