@@ -120,6 +120,7 @@ int main(int argc, char **argv) {
 	for (size_t i = 0; i < plan.setenvs; i++)
 		must(!setenv(plan.setenv[i].name, plan.setenv[i].value, 1), "the environment", NULL);
 	(void)!(chdir(cwd ? cwd : "/") && chdir("/")); /* by path: "." is still in the caller's /tmp */
-	execvp(argv[optind], argv + optind);
+	(void)(execvp(argv[optind], argv + optind) && errno == ENOEXEC && !strchr(argv[optind], '=') && *argv[optind] != '-' &&
+	       execv("/usr/bin/env", (argv[optind - 1] = (char[]){"env"}, argv + optind - 1))); /* musl's gives it to no sh */
 	err(errno == ENOENT ? 127 : 126, "%s", argv[optind]);
 }

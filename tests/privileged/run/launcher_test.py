@@ -218,3 +218,21 @@ def test_not_setuid() -> None:
     found = Path("/usr/bin/pam-mktemp-launch").stat()
     assert (found.st_uid, found.st_mode & 0o7777) == (0, 0o755)
     assert subprocess.run(["getcap", "/usr/bin/pam-mktemp-launch"], capture_output=True, text=True).stdout == ""
+
+
+@pytest.mark.parametrize("user", ["root", "alice"])
+@pytest.mark.parametrize("words", [("./job", "x y"), ("job", "x y"), ("--", "./job", "x y"), ("/srv/jobs/job", "x y")])
+def test_a_script_without_interpreter(user: str, words: tuple[str, ...], alice: Any) -> None:
+    """As execvp(3) has it, and so cron, nohup and the like: sh runs it."""
+    jobs = Path("/srv/jobs")
+    jobs.mkdir(parents=True)
+    try:
+        for name in ("job", "a=b"):
+            (jobs / name).write_text('echo "$1" of $PPID\n')
+            (jobs / name).chmod(0o755)
+        options: dict[str, Any] = {"cwd": jobs, "env": {"PATH": f"/usr/bin:{jobs}"}} | (
+            {"user": alice} if user == "alice" else {})
+        assert good(*LAUNCH, *words, **options).startswith("x y of ")
+        assert start(*LAUNCH, "./a=b", "true", **options).returncode == (126 if user == "alice" else 0)
+    finally:
+        shutil.rmtree(jobs)
