@@ -23,8 +23,8 @@ LAUNCH_SOURCES = $(wildcard shims/plan/*.c shims/launch/*.c) shims/pam/say.c
 LAUNCH_OBJECTS = $(patsubst %.c,build/%.o,$(LAUNCH_SOURCES))
 # A libc that is there at once: glibc asks the processor some sixty questions at each start, of which a virtual machine
 # has to answer each (0.5 ms in all). What musl has no names for are the kernel's own calls.
-MUSL = musl-gcc -D_GNU_SOURCE=1 -idirafter /usr/include -idirafter /usr/include/$(MULTIARCH) -include linux/mount.h \
-    -include linux/stat.h -include sys/syscall.h -include unistd.h \
+MUSL = musl-gcc -idirafter /usr/include -idirafter /usr/include/$(MULTIARCH) -include sys/stat.h \
+    -include linux/mount.h -include linux/stat.h -include sys/syscall.h \
     $(foreach call,open_tree move_mount mount_setattr statx,'-D$(call)(...)=(int)syscall(SYS_$(call), __VA_ARGS__)')
 LAUNCH = build/pam-mktemp-launch
 SHIM = build/pam-mktemp-shim
@@ -49,8 +49,9 @@ $(LAUNCH): $(LAUNCH_OBJECTS)
 # leaves to the other one, which knows all directory services.
 STATIC = $(filter-out -fPIC,$(CFLAGS)) -DACCOUNTS='"$(LIBDIR)-launch"' -static -no-pie -Wl,-z,relro,-z,noseparate-code
 $(SHIM): $(LAUNCH_OBJECTS)
-	@{ $(MUSL) $(STATIC) -o $@.$$$$ $(LAUNCH_SOURCES) || $(CC) $(STATIC) -o $@.$$$$ $(LAUNCH_SOURCES); } 2>$@.log || \
-	    { cat $@.log; exit 1; }; mv -f $@.$$$$ $@
+	@{ $(MUSL) $(STATIC) -o $@.$$$$ $(LAUNCH_SOURCES) || \
+	    { echo '$@: musl-gcc cannot make it (apt-get install musl-tools?): with glibc it starts later'; \
+	    $(CC) $(STATIC) -o $@.$$$$ $(LAUNCH_SOURCES); }; } 2>$@.log || { cat $@.log; exit 1; }; mv -f $@.$$$$ $@
 
 build/shims/launch/%.o: CFLAGS += -DACCOUNTS='""'
 build/shims/%.o: shims/%.c Makefile
