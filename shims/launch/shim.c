@@ -45,8 +45,8 @@ static void guard(const char *name, const char *program, const struct stat *abou
 	FILE *self = was || !machine ? fopen("/proc/self/stat", "re") : NULL;
 	(void)!(self && fscanf(self, "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
 				       "%llu", &start)); /* its 22nd field */
-	(void)snprintf(now, sizeof now, "%c%s %d %llu %lu.%lu", was && *was ? *was : '!', name, getpid(), start,
-		       about->st_dev, about->st_ino);
+	(void)snprintf(now, sizeof now, "%c%s %d %llu %llu.%llu", was && *was ? *was : '!', name, getpid(), start,
+		       0ull + about->st_dev, 0ull + about->st_ino);
 	if (was && (*was >= 'z' || !strcmp(was, now)))
 		errx(126, "shim: %s only leads back here: it must name the program by its full path", program);
 	now[0]++;
@@ -71,7 +71,7 @@ static const char *read_remedy(const char *name, const char *program) {
 	size_t size;
 	(void)snprintf(path, sizeof path, SHIMS "plans/%s", name);
 	const char *why = plan_read(path, text, &size);
-	if (why || size < 22 || strcmp(strsep(&next, "\n"), "pam-mktemp-shim 1") || strcmp(text + size - 5, "\nend\n"))
+	if (why || size < 22 || strcmp(strsep(&next, "\n"), "pam-mktemp-shim 2") || strcmp(text + size - 5, "\nend\n"))
 		return why ? why : "the launch plan is of another version, or not whole";
 	do
 		line = strsep(&next, "\n"), flags = strsep(&line, " "), pattern = strsep(&line, " ");

@@ -183,6 +183,6 @@ void view_leave(struct view *view, bool back) {
 			(void)setns(way[at].file, CLONE_NEWNS);
 		close(way[at].file);
 	}
-	memmove(way + at, way + at + 1, (--ways - at) * sizeof *way);
+	memmove(way + at, way + at + 1, (size_t)(--ways - at) * sizeof *way);
 	view->id = 0;
 }
