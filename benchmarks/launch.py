@@ -67,7 +67,7 @@ def contenders(directory: str) -> list[tuple[Way, Effect]]:
     SHIMS.parent.chmod(0o755)
     for remedy, name in NAMES.items():
         (SHIMS / "bin" / name).symlink_to(LAUNCHER)
-        (SHIMS / "plans" / name).write_text(f"pam-mktemp-shim 1\n{REMEDIES[remedy]}\nend\n")
+        (SHIMS / "plans" / name).write_text(f"pam-mktemp-shim 2\n{REMEDIES[remedy]}\nend\n")
     wrapper = arena.STAGE / NAMES[ENVIRONMENT]
     wrapper.write_text(SCRIPT)
     wrapper.chmod(0o755)

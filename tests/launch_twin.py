@@ -46,7 +46,7 @@ def parse(data: bytes, values: Mapping[str, str] = VALUES) -> list[Section]:
     if len(data) > 16384 or b"\0" in data or not data.endswith(b"\nend\n"):
         raise Refused("size, NUL or end")
     first, *lines = os.fsdecode(data).split("\n")[:-2]
-    if first != "pam-mktemp-shim 1":
+    if first != "pam-mktemp-shim 2":
         raise Refused(first)
     return [_section(line, values) for line in lines]
 

@@ -1,6 +1,6 @@
 """The launch plan of one program: what the launcher does before it runs it. Text, read by shims/launch.
 
-    pam-mktemp-shim 1
+    pam-mktemp-shim 2
     FLAGS PATTERN WORD...
     end
 
@@ -19,7 +19,7 @@ from pam_mktemp_py import expand
 from pam_mktemp_py.errors import Refused
 from pam_mktemp_py.remedies.entry import BIND, LAUNCHER, Entry
 
-HEADER = "pam-mktemp-shim 1"
+HEADER = "pam-mktemp-shim 2"
 MAX_BYTES = 16384
 MAX_NAME = 64
 _PROGRAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", re.ASCII)

@@ -64,7 +64,7 @@ def test_in_place(command: Command, bin: Path) -> None:
 @pytest.mark.parametrize(("spoil", "shim"), [
     (lambda top: (top / "bin/cat").unlink(), "missing"),
     (lambda top: (top / "plans/nl").unlink(), "missing"),
-    (lambda top: (top / "plans/cat").write_text("pam-mktemp-shim 1\nend\n"), "differs"),
+    (lambda top: (top / "plans/cat").write_text("pam-mktemp-shim 2\nend\n"), "differs"),
     (lambda top: ((top / "bin/cat").unlink(), (top / "bin/cat").symlink_to("/usr/bin/false")), "differs"),
     (lambda top: (top / "plans").rename(top / "away"), "missing"),
     (lambda top: ((top / "bin").rename(top / "b"), (top / "bin").symlink_to("b")), "differs"),

@@ -104,7 +104,7 @@ def test_all_is_well() -> None:
 
 @pytest.mark.parametrize("spoil", [
     lambda: (BIN / "lua").unlink(),
-    lambda: (PLANS / "lua").write_text("pam-mktemp-shim 1\nend\n"),
+    lambda: (PLANS / "lua").write_text("pam-mktemp-shim 2\nend\n"),
     lambda: (BIN.rename(FOLDER / "b"), BIN.symlink_to("b")),
     lambda: Path(paths.CONFIG_DIR, "50-shims.toml").write_text('[shims]\nenabled = ["lua", "tmux"]\n'),
 ], ids=["link", "plan", "a-link-for-the-folder", "variable"])

@@ -32,7 +32,7 @@ print(json.dumps({
 def plan(name: str, *sections: str) -> None:
     """A launch plan by hand; a section is "FLAGS PATTERN WORDS...". The link as well."""
     path = PLANS / name
-    path.write_text("pam-mktemp-shim 1\n" + "".join(f"{section}\n" for section in sections) + "end\n")
+    path.write_text("pam-mktemp-shim 2\n" + "".join(f"{section}\n" for section in sections) + "end\n")
     path.chmod(0o644)
     if not (BIN / name).is_symlink():
         (BIN / name).symlink_to(LAUNCHER)

@@ -18,15 +18,15 @@ shims = launched.shims
 
 BROKEN: dict[str, Callable[[Path], object]] = {
     "missing": lambda path: path.unlink(),
-    "cut": lambda path: path.write_text("pam-mktemp-shim 1\n- ?* =A=1\n"),
+    "cut": lambda path: path.write_text("pam-mktemp-shim 2\n- ?* =A=1\n"),
     "empty": lambda path: path.write_text(""),
-    "of a later version": lambda path: path.write_text("pam-mktemp-shim 2\n- ?* =A=1\nend\n"),
-    "without a value": lambda path: path.write_text('pam-mktemp-shim 1\n- ?* =A=1 =B=$XDG_RUNTIME_DIR$\nend\n'),
-    "a command": lambda path: path.write_text('pam-mktemp-shim 1\n- ?* =A=1 =B=$(touch /tmp/x)\nend\n'),
+    "of an earlier version": lambda path: path.write_text("pam-mktemp-shim 1\n- ?* =A=1\nend\n"),
+    "without a value": lambda path: path.write_text('pam-mktemp-shim 2\n- ?* =A=1 =B=$XDG_RUNTIME_DIR$\nend\n'),
+    "a command": lambda path: path.write_text('pam-mktemp-shim 2\n- ?* =A=1 =B=$(touch /tmp/x)\nend\n'),
     "open": lambda path: path.chmod(0o666),
     "another's": lambda path: os.chown(path, 2102, 2102),
     "a FIFO": lambda path: (path.unlink(), os.mkfifo(path)),
-    "large": lambda path: path.write_text("pam-mktemp-shim 1\n" + "- /x =A=1\n" * 2000 + "end\n"),
+    "large": lambda path: path.write_text("pam-mktemp-shim 2\n" + "- /x =A=1\n" * 2000 + "end\n"),
 }
 
 
