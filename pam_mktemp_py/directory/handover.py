@@ -1,7 +1,6 @@
 """The host's own directories in /tmp that are shared on purpose: of X11 and its like, and [shared.NAME]."""
 from __future__ import annotations
 
-import errno
 import os
 import stat
 
@@ -24,8 +23,6 @@ SHARED = 0o3770
 NOT_ROOTS = "is not root's directory: somebody was there first; look at it and move it away"
 MOVED = "others can write there, and so may have moved it there: look at what it holds, then chmod 0700"
 _UNDEFINED = 0xFFFFFFFF
-# A FUSE file system that a user has mounted on the name, or the dead server of one: not root's, whatever it is.
-_UNSEEN = frozenset((errno.EACCES, errno.ENOTCONN, errno.EIO))
 
 
 def passed(base_fd: int, base: str, names: list[str]) -> list[Point]:
@@ -96,7 +93,7 @@ def look(base_fd: int, name: str) -> os.stat_result | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        if error.errno in _UNSEEN:
+        if error.errno in served.UNSEEN:
             return None
         raise
 

@@ -16,7 +16,6 @@ from pam_mktemp_py.linux.boot import boottime_ns
 TRIES = 64
 # A leftover of a run that was killed is found under this name again.
 STAGED = ".pam-mktemp.new"
-_UNSEEN = frozenset((errno.EACCES, errno.ENOTCONN, errno.EIO))  # a user's FUSE mount
 _NO_EXCHANGE = frozenset((errno.EINVAL, errno.ENOSYS))
 _MOUNTED = frozenset((errno.EBUSY, errno.EXDEV))
 
@@ -49,7 +48,7 @@ def _one(fd: int, path: str, device: int, entry: Entry) -> None:
             _make(fd, entry.name, entry, path)
             continue
         except OSError as error:
-            if error.errno not in _UNSEEN:
+            if error.errno not in served.UNSEEN:
                 raise
             _uncover(fd, entry.name, path, error)
             continue
@@ -134,7 +133,7 @@ def _clear(fd: int, name: str, path: str, entry: Entry | None = None) -> None:
         except FileNotFoundError:
             return
         except OSError as error:
-            if error.errno not in _UNSEEN | _MOUNTED:
+            if error.errno not in served.UNSEEN | _MOUNTED:
                 raise
             _uncover(fd, name, path, error)
     raise DirectoryError(f"{path}/{name}", f"someone puts other things there faster than they can be moved "

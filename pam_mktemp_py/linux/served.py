@@ -8,6 +8,9 @@ from __future__ import annotations
 import errno
 import os
 
+# What a FUSE file system that a user has mounted on a name, or the dead server of one, answers: not root's, whatever it
+# is. EACCES also from opened() and look().
+UNSEEN = frozenset((errno.EACCES, errno.ENOTCONN, errno.EIO))
 _PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_CLOEXEC
 
